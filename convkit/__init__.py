@@ -1,0 +1,60 @@
+"""convkit: convolution and signal processing on Numba kernels, exact about its limits."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Plan": "planning",
+    "SeparableWeights": "separable",
+    "choose_method": "planning",
+    "convolution_matrix": "matrix",
+    "convolve": "convolution",
+    "convolve_separable": "convolution",
+    "correlate": "convolution",
+    "pad": "padding",
+    "separate": "separable",
+    "set_workers": "_core.workers",
+}
+_MODULES = ("bench", "cli", "convolution", "matrix", "padding", "planning", "plots", "separable")
+
+__all__ = [
+    "Plan",
+    "SeparableWeights",
+    "__version__",
+    "choose_method",
+    "convolution_matrix",
+    "convolve",
+    "convolve_separable",
+    "correlate",
+    "pad",
+    "separate",
+    "set_workers",
+]
+
+if TYPE_CHECKING:
+    from convkit._core.workers import set_workers
+    from convkit.convolution import convolve, convolve_separable, correlate
+    from convkit.matrix import convolution_matrix
+    from convkit.padding import pad
+    from convkit.planning import Plan, choose_method
+    from convkit.separable import SeparableWeights, separate
+
+
+def __getattr__(name: str) -> Any:
+    """Load a function's module, and with it numba and scipy, when it is first used."""
+    if name in _HOME:
+        value = getattr(import_module(f"convkit.{_HOME[name]}"), name)
+    elif name in _MODULES:
+        value = import_module(f"convkit.{name}")
+    else:
+        raise AttributeError(f"module 'convkit' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -1,0 +1,1 @@
+"""Foundations: checks, geometry, boundaries, workers, compilation."""

@@ -1,0 +1,66 @@
+"""What a measurement must say about where it was made: versions, cores, vector width, cache, CUDA."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+from pathlib import Path
+
+
+def versions(names: tuple[str, ...] = ("convkit", "numba", "numpy", "scipy")) -> dict[str, str]:
+    """Versions of Python and of the named distributions; ``not installed`` where there is none."""
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    if found.get("convkit") == "not installed":
+        import convkit
+
+        found["convkit"] = str(getattr(convkit, "__version__", "not installed"))
+    return found
+
+
+def machine() -> dict[str, str | int]:
+    """Processor, cores, workers that this process may use, vector width in bits, system."""
+    from convkit._core.workers import available
+    from convkit.kernels.simd import vector_bits
+
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count() or 1,
+        "workers": int(available()),
+        "vector_bits": int(vector_bits()),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def processor() -> str:
+    """Model name of the processor, as far as the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.lower().startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine() or "unknown"
+
+
+def cuda_state() -> str:
+    """One line on CUDA: numba-cuda missing, no device, or the device's name. Never raises."""
+    try:
+        version = importlib.metadata.version("numba-cuda")
+    except importlib.metadata.PackageNotFoundError:
+        return 'numba-cuda is not installed (pip install "convkit[cu12]" or "convkit[cu13]")'
+    try:
+        from numba import cuda
+
+        if not cuda.is_available():
+            return f"numba-cuda {version}, no device found"
+        name = cuda.get_current_device().name
+        return f"numba-cuda {version}, {name.decode() if isinstance(name, bytes) else name}"
+    except Exception as error:  # a broken driver may raise anything, and asking for the state must not fail
+        return f"numba-cuda {version}, not usable: {' '.join(str(error).split())[:120]}"

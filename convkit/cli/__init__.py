@@ -1,0 +1,86 @@
+"""The command line: ``convkit bench``, ``convkit filter``, ``convkit info``; one module per command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from convkit.cli.bench import bench
+from convkit.cli.filter import filter_image
+from convkit.cli.info import info
+
+__all__ = ["app", "main"]
+
+
+class OneLineErrors(TyperGroup):
+    """Tells a wrong option in one line on stderr, and leaves quietly on Ctrl-C."""
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, standalone_mode: bool = True, **extra: Any
+    ) -> Any:
+        """Run a command; the exit status is 0, 1 (a result is wrong), 2 (wrong file or option) or 130 (Ctrl-C)."""
+        if not standalone_mode:
+            return super().main(args, prog_name, standalone_mode=False, **extra)
+        status: Any = 0
+        try:
+            status = super().main(args, prog_name, standalone_mode=False, **extra)
+        except (KeyboardInterrupt, typer.Abort):
+            status = 130
+        except BrokenPipeError:
+            # The reader of our output has left; nothing must be flushed to it at exit either.
+            sys.stdout = sys.stderr = open("/dev/null", "w") if sys.platform != "win32" else None  # noqa: SIM115
+            status = 1
+        except Exception as error:
+            # Typer's errors are told apart by this method: their class has moved between its versions.
+            if not hasattr(error, "format_message"):
+                raise
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context is not None else "convkit"
+            words = " ".join(error.format_message().split()).rstrip(".")
+            if words:
+                print(f"{command}: {words} (see '{command} --help')", file=sys.stderr)
+            status = getattr(error, "exit_code", 2)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+app = typer.Typer(
+    cls=OneLineErrors,
+    name="convkit",
+    help="Convolve signals, images and volumes, and measure how fast.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def print_version(asked: bool) -> None:
+    """Print the version and leave, if asked."""
+    if asked:
+        from convkit.bench.machine import versions
+
+        typer.echo(f"convkit {versions(('convkit',))['convkit']}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Convolve signals, images and volumes, and measure how fast."""
+
+
+app.command("bench")(bench)
+app.command("filter")(filter_image)
+app.command("info")(info)
+
+
+def main() -> None:
+    """Entry point of the ``convkit`` command."""
+    app(prog_name="convkit")

@@ -1,0 +1,141 @@
+"""``convkit bench``: direct, separable and FFT convolution compared, verified and drawn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convkit.cli.console import fail, plain_errors, whole_numbers
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from convkit.bench.cases import Case
+    from convkit.bench.runner import Cell
+
+
+def bench(
+    full: Annotated[bool, typer.Option("--full", help="The whole grid, with scipy beside it (minutes).")] = False,
+    dims: Annotated[str, typer.Option(help="Dimensions, as in 1,2,3.")] = "1,2,3",
+    sizes: Annotated[str | None, typer.Option(help="Samples per axis, as in 256,512.")] = None,
+    kernels: Annotated[str | None, typer.Option(help="Taps per axis, as in 3,7,15.")] = None,
+    dtype: Annotated[str, typer.Option(help="float32, float64, complex64 or complex128.")] = "float32",
+    boundary: Annotated[str, typer.Option(help="zero, edge, reflect, symmetric or wrap.")] = "zero",
+    workers: Annotated[int | None, typer.Option(help="Threads; as many as allowed if not given.")] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, help="Rounds per cell, instead of a time budget.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all numbers to this file.")] = None,
+    plot: Annotated[Path, typer.Option(help="Where the crossover picture goes.")] = Path("convkit-bench.png"),
+) -> None:
+    """Compare direct, separable and FFT convolution on a signal, an image and a volume.
+
+    Every result is verified against the others before it is timed. Writes a picture of time against kernel size.
+    """
+    from rich.console import Console
+
+    from convkit.bench import report
+    from convkit.bench.rivals import RIVALS
+
+    rivals = tuple(RIVALS) if full else ()
+    with plain_errors("bench"):
+        cases = choose(full, dims, sizes, kernels, dtype, boundary)
+        if workers == 0:
+            raise ValueError("--workers is 0; give 1 or more, or -1 for all cores")
+        for file in (json_file, plot):
+            check_target(file)
+        cells = measure(cases, Console(stderr=True), workers=workers, repeats=repeats, rivals=rivals, full=full)
+    console = Console()
+    for table in report.tables(cells, rivals):
+        console.print(table)
+    console.print(report.NOTE, style="dim", highlight=False)
+    console.print(report.summary(cells), highlight=False)
+    with plain_errors("bench"):
+        if json_file is not None:
+            options = {"full": full, "dtype": dtype, "boundary": boundary, "workers": workers, "repeats": repeats}
+            json_file.write_text(json.dumps(report.document(cells, options), indent=1) + "\n", encoding="utf-8")
+            console.print(f"Numbers: {json_file}", highlight=False, soft_wrap=True)
+        draw(cells, plot, console)
+    if any(cell.failed for cell in cells):
+        raise typer.Exit(1)
+
+
+def choose(
+    full: bool, dims: str, sizes: str | None, kernels: str | None, dtype: str, boundary: str
+) -> Sequence[Case]:
+    """Cases that the options ask for; raises ValueError about the option that is wrong."""
+    from convkit.bench.cases import BOUNDARIES, DTYPES, default_cases, grid_cases
+
+    chosen = whole_numbers(dims, "--dims")
+    if not set(chosen) <= {1, 2, 3}:
+        raise ValueError(f"--dims is {dims!r}; allowed are 1, 2 and 3, as in --dims 1,3")
+    for option, word, allowed in (("--dtype", dtype, DTYPES), ("--boundary", boundary, BOUNDARIES)):
+        if word not in allowed:
+            raise ValueError(f"{option} is {word!r}; allowed are {', '.join(allowed)}")
+    if not full and sizes is None and kernels is None:
+        return default_cases(chosen, dtype, boundary)
+    some_sizes = whole_numbers(sizes, "--sizes") if sizes is not None else None
+    some_taps = whole_numbers(kernels, "--kernels") if kernels is not None else None
+    if full:
+        return grid_cases(chosen, some_sizes, some_taps, dtype, boundary)
+    made: list[Case] = []
+    for d in chosen:
+        usual = default_cases([d])
+        made += grid_cases(
+            [d],
+            some_sizes or [usual[0].size],
+            some_taps or list(dict.fromkeys(case.taps for case in usual)),
+            dtype,
+            boundary,
+        )
+    return made
+
+
+def check_target(file: Path | None) -> None:
+    """Raise before minutes of measuring if ``file`` cannot be written."""
+    if file is None:
+        return
+    if file.is_dir():
+        raise ValueError(f"{file} is a directory; name a file")
+    if not file.parent.is_dir():
+        raise ValueError(f"{file}: the directory {file.parent} does not exist")
+
+
+def measure(
+    cases: Sequence[Case],
+    console: Console,
+    *,
+    workers: int | None,
+    repeats: int | None,
+    rivals: Sequence[str],
+    full: bool,
+) -> list[Cell]:
+    """Measure every case under a progress bar that is gone afterwards."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from convkit.bench.runner import measure_case
+
+    limits: dict[str, Any] = {"budget": 1.5, "limit": 10.0} if full else {"budget": 0.5, "limit": 1.0}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    cells = []
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("starting", total=len(cases))
+        for case in cases:
+            progress.update(task, description=f"{case.dims}-D {case.label}: compile, verify, time")
+            cells.append(measure_case(case, workers=workers, repeats=repeats, rivals=rivals, **limits))
+            progress.advance(task)
+    return cells
+
+
+def draw(cells: Sequence[Cell], file: Path, console: Console) -> None:
+    """Write the crossover picture, if there is anything to draw, and name it."""
+    from convkit import plots
+    from convkit.bench.report import panels
+
+    made = panels(cells)
+    if not made:
+        fail("bench", "no picture: nothing was timed", 1)
+    plots.crossover(made).savefig(file)
+    console.print(f"Picture: {file}", highlight=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Engines know threads, strips, tiles and copies; `cpu` and `spectral` run on NumPy arrays."""

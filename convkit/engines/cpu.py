@@ -1,0 +1,141 @@
+"""Direct and separable correlation on the CPU: layout, pieces, and the pool that works on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from convkit._core import workers as pool
+from convkit._core.boundary import index_map
+from convkit._core.geometry import Geometry, layout
+from convkit._core.typing import Array
+from convkit.kernels.correlate import correlate_rows, minimum_columns
+
+# Operations in one piece of work: about 0.1 ms, several times what handing it over costs.
+PIECE = 8e6
+# Elements of a row that a piece reads at most: the rows of one strip then stay in the second-level cache.
+SPAN = 8192
+# Elements of a row that are gathered at a time near an edge.
+CHUNK = 1024
+_IDENTITY = Geometry(0, 1, 0, 0)
+
+
+def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: Sequence[str], fill: Any,
+              axes: Sequence[int], out: Array, workers: int) -> None:
+    """Write the correlation of `x` with `weights` along the ascending `axes` into `out`.
+
+    `out` is C-contiguous, of the result's shape, and has the dtype of `weights`, which is the arithmetic's.
+    """
+    plan = layout(x.shape, axes)
+    if plan is not None:
+        _volume(np.ascontiguousarray(x), plan, weights, geometry, boundary, fill, out, workers)
+        return
+    ndim = len(axes)
+    last = tuple(range(-ndim, 0))
+    samples = np.ascontiguousarray(np.moveaxis(x, axes, last))
+    results = np.moveaxis(out, axes, last)
+    inner = layout(samples.shape[-ndim:], range(ndim))
+    assert inner is not None
+    for index in np.ndindex(samples.shape[:-ndim]):
+        item = results[index]
+        target = item if item.flags.c_contiguous else np.empty(item.shape, item.dtype)
+        _volume(samples[index], inner, weights, geometry, boundary, fill, target, workers)
+        if target is not item:
+            item[...] = target
+
+
+def _volume(x: Array, plan: Any, weights: Array, geometry: Sequence[Geometry], boundary: Sequence[str], fill: Any,
+            out: Array, workers: int) -> None:
+    shape, slots, step = plan
+    taps: list[int] = []
+    extent: list[int] = []
+    maps: list[Any] = []
+    before = 0
+    for position, (n, slot) in enumerate(zip(shape, slots, strict=True)):
+        g = _IDENTITY._replace(length=n) if slot is None else geometry[slot]
+        kind = "zero" if slot is None else boundary[slot]
+        taps.append(1 if slot is None else weights.shape[slot])
+        extent.append(g.length)
+        if position < 2:
+            maps.append(index_map(n, g.before, g.after, kind))
+        else:
+            before = g.before
+            maps.append(_beyond(n, g, kind))
+    extent[2] *= step
+    flat = x.reshape(-1)
+    if flat.dtype == np.bool_:
+        flat = flat.view(np.uint8)
+    flat = _writable(flat)
+    w = _writable(np.ascontiguousarray(weights).reshape(-1))
+    target = out.reshape(-1)
+    minimum = minimum_columns(w.dtype)
+    arguments = (flat, shape, maps[0], maps[1], maps[2], before, step, w.dtype.type(fill), w, tuple(taps), target, tuple(extent))
+
+    def work(part: tuple[int, int, int, int]) -> None:
+        correlate_rows(*arguments, part, minimum, CHUNK)
+
+    pool.run(work, pieces(extent[0] * extent[1], extent[2], int(np.prod(taps))), workers)
+
+
+def _beyond(n: int, g: Geometry, boundary: str) -> Array:
+    """Sources of the samples before the first and after the last of a row, without the row itself."""
+    ahead = index_map(n, max(g.before, 0), -n, boundary)
+    # What lies past the end starts at sample n, or later where the front is cropped beyond it.
+    past = index_map(n, -n, max(g.after, 0), boundary)
+    return np.concatenate([ahead, past])
+
+
+def pieces(rows: int, columns: int, taps: int) -> list[tuple[int, int, int, int]]:
+    """Cut ``rows x columns`` outputs of `taps` taps into pieces of work, without regard to the workers."""
+    spans = -(-columns // SPAN)
+    if rows < 4:
+        spans = max(spans, min(-(-columns // 2048), int(2.0 * taps * columns * rows / PIECE) + 1))
+    width = -(-columns // spans)
+    width = -(-width // 64) * 64
+    high = max(16, int(PIECE / (2.0 * taps * width)) // 16 * 16)
+    high = min(high, max(16, (1 << 18) // width // 16 * 16))
+    return [(r, min(r + high, rows), c, min(c + width, columns))
+            for r in range(0, rows, high) for c in range(0, columns, width)]
+
+
+def _writable(array: Array) -> Array:
+    """The same memory as an array that kernels may be compiled for once: they never write to it."""
+    if array.flags.writeable and array.flags.aligned:
+        return array
+    if not array.flags.aligned:
+        return array.copy()
+    interface = dict(array.__array_interface__)
+    interface["data"] = (interface["data"][0], False)
+    return np.asarray(_View(interface, array))
+
+
+class _View:
+    """Carries an array interface, and keeps its memory alive."""
+
+    def __init__(self, interface: dict[str, Any], base: Array) -> None:
+        self.__array_interface__ = interface
+        self.base = base
+
+
+def correlate_separable(x: Array, taps: Sequence[Array | None], geometry: Sequence[Geometry], boundary: Sequence[str],
+                        fill: Any, axes: Sequence[int], out: Array, workers: int) -> None:
+    """One pass per axis that has taps; arguments as `correlate`, `taps` and `geometry` one per axis."""
+    passes = [i for i, t in enumerate(taps) if t is not None]
+    if not passes:
+        out[...] = x
+        return
+    # The pass that shortens the array most goes first, the one that lengthens it most last.
+    passes.sort(key=lambda i: geometry[i].length / x.shape[axes[i]])
+    current = x
+    for number, i in enumerate(passes):
+        t = taps[i]
+        assert t is not None
+        shape = list(current.shape)
+        shape[axes[i]] = geometry[i].length
+        target = out if number == len(passes) - 1 else np.empty(shape, out.dtype)
+        correlate(current, t, (geometry[i],), (boundary[i],), fill, (axes[i],), target, workers)
+        # Beyond the other axes' edges this pass has met nothing but the fill value.
+        fill = fill * t.sum(dtype=t.dtype)
+        current = target

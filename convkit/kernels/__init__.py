@@ -1,0 +1,1 @@
+"""Compiled loops. Nothing here checks, allocates results, or knows about modes and methods."""
