@@ -87,8 +87,9 @@ class Case:
 
     @property
     def label(self) -> str:
-        """Weights in a few words: ``gaussian 31 x 31``."""
-        return f"{'ball' if self.kind == 'disk' and self.dims == 3 else self.kind} {times(self.taps, self.dims)}"
+        """Weights in a few words: ``gaussian 31x31``."""
+        kind = "ball" if self.kind == "disk" and self.dims == 3 else self.kind
+        return f"{kind} {'x'.join([str(self.taps)] * self.dims)}"
 
     def samples(self) -> NDArray[Any]:
         """Samples of shape ``shape`` and dtype ``dtype``: a real signal, a real image, a phantom volume."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from convkit.bench.cases import Case
 from convkit.bench.rivals import RIVALS, Contender
+from convkit.separable import SeparableWeights
 
 METHODS = ("direct", "separable", "fft")
 TIE = 1.05  # a pick within 5 % of the fastest counts as the fastest: two medians closer than that are noise
@@ -118,8 +119,10 @@ def measure_case(
         Without times if the results disagree.
     """
     import convkit
+    from convkit._core.workers import resolve
 
     x, weights = case.samples(), case.weights()
+    found = convkit.separate(weights)
     plan = convkit.choose_method(x, weights, boundary=case.boundary, workers=workers)
     cell = Cell(case, pick=str(plan.method), reason=str(plan.reason))
 
@@ -135,20 +138,20 @@ def measure_case(
     calls: dict[str, Callable[[], NDArray[Any]]] = {}
     growth: dict[str, float] = {}
     for method in METHODS:
-        skip = why_not(case, method, weights, float(plan.seconds.get(method, 0.0)), limit)
+        skip = why_not(case, method, found, float(plan.seconds.get(method, 0.0)), limit)
         if skip:
             cell.skipped[method] = skip
         else:
             calls[method] = caller(method)
-            growth[method] = rounding(case, method, weights)
+            growth[method] = rounding(case, method, found)
     calls["auto"] = caller("auto")
-    growth["auto"] = growth.get(cell.pick, rounding(case, cell.pick, weights))
+    growth["auto"] = growth.get(cell.pick, rounding(case, cell.pick, found))
     results = {name: call() for name, call in calls.items()}
     for rival in rivals:
-        chosen, result = fastest_contender(RIVALS[rival](case, x, weights, worker_count(workers)))
+        chosen, result = fastest_contender(RIVALS[rival](case, x, weights, resolve(workers)))
         cell.variants[rival] = chosen.name
         calls[rival], results[rival] = chosen.call, result
-        growth[rival] = rounding(case, "fft", weights) + rounding(case, "direct", weights)
+        growth[rival] = max(rounding(case, method, found) for method in METHODS)
     scale = float(np.abs(x).max()) * float(np.abs(weights).sum())
     cell.agreement, cell.error, cell.worst = compare(results, growth, scale, float(np.finfo(case.dtype).eps))
     results.clear()
@@ -157,34 +160,23 @@ def measure_case(
     return cell
 
 
-def why_not(case: Case, method: str, weights: NDArray[Any], seconds: float, limit: float) -> str:
+def why_not(case: Case, method: str, found: SeparableWeights, seconds: float, limit: float) -> str:
     """A few words on why a method makes no sense for a case, or an empty string."""
-    if method == "separable":
-        if case.dims == 1:
-            return "= direct"
-        if case.kind != "gaussian":
-            import convkit
-
-            rank = int(convkit.separate(weights).rank)
-            if rank * case.dims * case.taps >= case.taps**case.dims:
-                return f"rank {rank}"
-    if seconds > limit:
-        return f"> {limit:.3g} s"
-    return ""
+    if method == "separable" and case.dims == 1:
+        return "= direct"
+    if method == "separable" and found.rank > 1 and found.rank * case.dims * case.taps >= case.taps**case.dims:
+        return f"rank {found.rank}"
+    return f"> {limit:.3g} s" if seconds > limit else ""
 
 
-def rounding(case: Case, method: str, weights: NDArray[Any]) -> float:
+def rounding(case: Case, method: str, found: SeparableWeights) -> float:
     """Bound on the error of a method, in units of eps max|x| sum|w| (worst case, whatever the order of the sums)."""
     if method == "fft":
-        return FFT_FACTOR * math.log2(case.dims * 2 * (case.size + case.taps)) * case.dims + 1.0
+        return FFT_FACTOR * case.dims * math.log2(2 * (case.size + case.taps)) + 1.0
     if method == "separable" and case.dims > 1:
-        import convkit
-
-        found = convkit.separate(weights)
-        norm = float(np.linalg.norm(weights.astype(np.float64)))
-        terms = sum(math.prod(float(np.linalg.norm(taps)) for taps in term) for term in found.terms)
-        truncation = math.sqrt(weights.size) * float(found.error) * norm / float(np.abs(weights).sum())
-        return case.dims * case.taps * max(terms / norm, 1.0) + truncation / float(np.finfo(weights.dtype).eps) + 1.0
+        # sum|w - terms| <= sqrt(taps) |w - terms|, and |w| <= sum|w|.
+        truncation = math.sqrt(float(case.taps**case.dims)) * found.error / float(np.finfo(case.dtype).eps)
+        return case.dims * case.taps * found.term_norm_ratio + truncation + 1.0
     return float(case.taps**case.dims) + 1.0
 
 
@@ -275,13 +267,3 @@ def interleave(
         order = order[1:] + order[:1]
         rounds += 1
     return {name: Timing.of(values) for name, values in seconds.items()}
-
-
-def worker_count(workers: int | None) -> int:
-    """Number of workers that ``workers`` stands for, at least 1."""
-    from convkit._core.workers import available
-
-    most = int(available())
-    if workers is None:
-        return most
-    return workers if workers > 0 else max(1, most + 1 + workers)

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from convkit.cli.bench import bench
-from convkit.cli.filter import filter_image
-from convkit.cli.info import info
+from convkit.cli.bench import bench_command
+from convkit.cli.filter import filter_command
+from convkit.cli.info import info_command
 
 __all__ = ["app", "main"]
 
@@ -30,10 +30,6 @@ class OneLineErrors(TyperGroup):
             status = super().main(args, prog_name, standalone_mode=False, **extra)
         except (KeyboardInterrupt, typer.Abort):
             status = 130
-        except BrokenPipeError:
-            # The reader of our output has left; nothing must be flushed to it at exit either.
-            sys.stdout = sys.stderr = open("/dev/null", "w") if sys.platform != "win32" else None  # noqa: SIM115
-            status = 1
         except Exception as error:
             # Typer's errors are told apart by this method: their class has moved between its versions.
             if not hasattr(error, "format_message"):
@@ -76,9 +72,9 @@ def options(
     """Convolve signals, images and volumes, and measure how fast."""
 
 
-app.command("bench")(bench)
-app.command("filter")(filter_image)
-app.command("info")(info)
+app.command("bench")(bench_command)
+app.command("filter")(filter_command)
+app.command("info")(info_command)
 
 
 def main() -> None:

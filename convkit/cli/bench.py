@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from convkit.bench.runner import Cell
 
 
-def bench(
+PICTURES = (".png", ".svg", ".pdf")
+
+
+def bench_command(
     full: Annotated[bool, typer.Option("--full", help="The whole grid, with scipy beside it (minutes).")] = False,
     dims: Annotated[str, typer.Option(help="Dimensions, as in 1,2,3.")] = "1,2,3",
     sizes: Annotated[str | None, typer.Option(help="Samples per axis, as in 256,512.")] = None,
@@ -44,12 +47,14 @@ def bench(
         cases = choose(full, dims, sizes, kernels, dtype, boundary)
         if workers == 0:
             raise ValueError("--workers is 0; give 1 or more, or -1 for all cores")
-        for file in (json_file, plot):
-            check_target(file)
+        check_target("--json", json_file)
+        check_target("--plot", plot, PICTURES)
         cells = measure(cases, Console(stderr=True), workers=workers, repeats=repeats, rivals=rivals, full=full)
-    console = Console()
+    screen = Console()
+    console = screen if screen.is_terminal else Console(width=max(screen.width, 110))
     for table in report.tables(cells, rivals):
         console.print(table)
+        console.print()
     console.print(report.NOTE, style="dim", highlight=False)
     console.print(report.summary(cells), highlight=False)
     with plain_errors("bench"):
@@ -93,14 +98,16 @@ def choose(
     return made
 
 
-def check_target(file: Path | None) -> None:
+def check_target(option: str, file: Path | None, endings: Sequence[str] = ()) -> None:
     """Raise before minutes of measuring if ``file`` cannot be written."""
     if file is None:
         return
     if file.is_dir():
-        raise ValueError(f"{file} is a directory; name a file")
+        raise ValueError(f"{option} is {file}, a directory; name a file")
     if not file.parent.is_dir():
-        raise ValueError(f"{file}: the directory {file.parent} does not exist")
+        raise ValueError(f"{option} is {file}; the directory {file.parent} does not exist")
+    if endings and file.suffix.lower() not in endings:
+        raise ValueError(f"{option} is {file}; its ending must be one of {', '.join(endings)}")
 
 
 def measure(

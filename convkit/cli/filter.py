@@ -21,7 +21,7 @@ MOST_TAPS = 100_001
 CLIPPED = 0.01  # a smaller part of the pixels may clip without a word
 
 
-def filter_image(
+def filter_command(
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="PNG, JPEG, TIFF, .npy, or camera, ascent, aero.")],
     output: Annotated[str, typer.Option("--output", "-o", metavar="OUT", help=".png .jpg .tiff or .npy.")],
     gaussian: Annotated[float | None, typer.Option(metavar="SIGMA", help="Gaussian of SIGMA pixels.")] = None,

@@ -73,7 +73,7 @@ def _read_npy(path: Path) -> NDArray[Any]:
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise ValueError(f"{path} is not a readable .npy file of numbers ({error})") from error
+        raise ValueError(f"{path} is not a readable .npy file of numbers") from error
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{path} is an archive of several arrays; save the one with np.save")
     if array.dtype.kind not in "biufc" or array.dtype.itemsize > 16 or array.dtype.char in "gG":

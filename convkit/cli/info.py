@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 
-def info() -> None:
+def info_command() -> None:
     """Show versions, cores, vector width, the cache directory and the CUDA state."""
     from convkit._core.jit import cache_directory
     from convkit.bench.machine import cuda_state, machine, versions

@@ -34,24 +34,22 @@ def read_wide_png(path: Path) -> tuple[NDArray[np.uint16], bool]:
     Pillow undoes the compression and the filters but keeps one byte of each sample: the high one if told that the
     samples are big-endian (which they are), the low one if told that they are little-endian. So it is asked twice.
     """
-    high, low = (_decode(path, order) for order in "BL")
-    return high.astype(np.uint16) << 8 | low, high.shape[2] in (2, 4)
-
-
-def _decode(path: Path, order: str) -> NDArray[np.uint8]:
     from PIL import Image as Pillow
 
-    with Pillow.open(path) as picture:
-        mode = "RGBA" if picture.mode == "LA" else picture.mode
-        if picture.mode == "LA":
-            # A grey sample and its alpha are as wide as one 8-bit RGBA pixel, whose four bytes are then all there.
-            picture._mode = mode  # type: ignore[attr-defined]
-            raw = "RGBA"
-        else:
-            raw = f"{mode};16{order}"
-        picture.tile = [(tile[0], tile[1], tile[2], raw) for tile in picture.tile]  # type: ignore[misc]
-        samples: NDArray[np.uint8] = np.array(picture)
-        return samples[..., "BL".index(order) :: 2] if raw == "RGBA" else samples
+    with open(path, "rb") as file:
+        channels = PNG_CHANNELS[file.read(26)[25]]
+    if channels == 2:
+        # A grey sample and its alpha are as wide as one 8-bit RGBA pixel, whose four bytes are then all there.
+        raw = ["RGBA"]
+    else:
+        raw = ["RGB;16B", "RGB;16L"] if channels == 3 else ["RGBA;16B", "RGBA;16L"]
+    halves = []
+    for code in raw:
+        with Pillow.open(path) as picture:
+            picture.tile = [(*tile[:3], code) for tile in picture.tile]  # type: ignore[attr-defined]
+            halves.append(np.array(picture))
+    high, low = halves if channels > 2 else (halves[0][..., ::2], halves[0][..., 1::2])
+    return high.astype(np.uint16) << 8 | low, channels != 3
 
 
 def write_wide_png(file: IO[bytes], samples: NDArray[np.uint16]) -> None:
@@ -109,7 +107,7 @@ def _read_tiff(
         and 273 in tags
     )
     if not here:
-        if channels == 1 and (bits, kinds) in (({16}, {1}), ({32}, {3})):
+        if channels == 1 and (bits, kinds) in (({16}, {1}), ({32}, {2}), ({32}, {3})):
             return None
         raise ValueError(
             f"{path} is a TIFF of {channels} channel(s) of {sorted(bits)} bits, compression {compression}, which cannot "

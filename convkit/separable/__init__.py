@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
+from convkit._core import checks
 from convkit._core.typing import Array, ArrayLike
+from convkit.separable.factors import Factors, dense, needed, norms
+from convkit.separable.volume import volume_terms
 
-# A decomposition under way: one (k, rank) matrix per axis, a term being one column of each.
-Factors = list[Array]
+__all__ = ["SeparableWeights", "separate"]
 
-# A border-rank solution reaches any error with terms that grow and cancel; its passes would lose
-# as many digits as the terms have grown.
-_TERM_NORM_LIMIT = 10.0
 _ROUNDING = 64 * float(np.finfo(np.float64).eps)
-# Work of the search in 3-D, in floating-point operations (about 0.5 s), counted and not timed so that
-# a decomposition does not depend on the load of the machine.
-_BUDGET = 2.5e9
-_SMALL = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +44,7 @@ class SeparableWeights:
 
     def to_dense(self) -> Array:
         """Return the sum of the outer products, an array of shape `shape`."""
-        return _dense([np.stack(axis, axis=1) for axis in zip(*self.terms, strict=True)])
+        return dense([np.stack(axis, axis=1) for axis in zip(*self.terms, strict=True)])
 
     @cached_property
     def term_norm_ratio(self) -> float:
@@ -131,22 +124,16 @@ def separate(weights: ArrayLike, *, rtol: float = 1e-6, max_rank: int | None = N
     exponent = _exponent(w)
     kept = [axis for axis in range(w.ndim) if w.shape[axis] > 1]
     scaled = _shifted(w, -exponent).reshape([w.shape[axis] for axis in kept])
-    scaled /= np.linalg.norm(scaled)
-    factors = _matrix_terms(scaled, rtol, max_rank) if len(kept) == 2 else _volume_terms(scaled, rtol, max_rank)
-    return _result(w, factors)
+    norm = float(np.linalg.norm(scaled))
+    factors = (_matrix_terms if len(kept) == 2 else volume_terms)(scaled / norm, rtol, max_rank)
+    factors[0] = factors[0] * norm
+    return _result(w, _arranged(factors, w.shape, exponent))
 
 
 def _checked(weights: ArrayLike, rtol: float, max_rank: int | None) -> tuple[Array, float, int]:
-    w = np.asarray(weights)
-    if w.dtype.kind not in "biufc" or w.dtype.itemsize > (16 if w.dtype.kind == "c" else 8):
-        raise TypeError(
-            f"weights have dtype {w.dtype}; booleans, integers, and real or complex numbers of single or "
-            "double precision are allowed: convert with weights.astype(float)"
-        )
-    if not 1 <= w.ndim <= 3:
+    w = checks.numbers(weights, "weights")
+    if w.ndim > 3:
         raise ValueError(f"weights have {w.ndim} axes (shape {w.shape}); 1, 2 or 3 are allowed")
-    if w.size == 0:
-        raise ValueError(f"weights are empty (shape {w.shape}); every axis needs at least one sample")
     w = w.astype(np.complex128 if w.dtype.kind == "c" else np.float64, order="C")
     if not np.isfinite(w).all():
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(w))[0])
@@ -176,20 +163,9 @@ def _shifted(a: Array, exponent: int) -> Array:
     return shifted
 
 
-def _dense(factors: Factors) -> Array:
-    letters = "ijk"[: len(factors)]
-    total: Array = np.einsum(",".join(f"{letter}r" for letter in letters) + f"->{letters}", *factors)
-    return total
-
-
-def _norms(factors: Factors) -> Array:
-    product: Array = np.prod([np.linalg.norm(f, axis=0) for f in factors], axis=0)
-    return product
-
-
 def _result(w: Array, factors: Factors) -> SeparableWeights:
     exponent = _exponent(w)
-    difference = _shifted(w, -exponent) - _shifted(_dense(factors), -exponent)
+    difference = _shifted(w, -exponent) - _shifted(dense(factors), -exponent)
     norm = float(np.linalg.norm(_shifted(w, -exponent)))
     error = float(np.linalg.norm(difference)) / norm if norm > 0 else 0.0
     terms = tuple(tuple(f[:, r].copy() for f in factors) for r in range(factors[0].shape[1]))
@@ -201,20 +177,20 @@ def _result(w: Array, factors: Factors) -> SeparableWeights:
 
 def _arranged(factors: Factors, shape: tuple[int, ...], exponent: int) -> Factors:
     """Terms by falling norm, of equal norms and settled signs along the axes, times ``2**exponent``."""
-    norms = _norms(factors)
-    order = np.argsort(-norms, kind="stable")
+    sizes = norms(factors)
+    order = np.argsort(-sizes, kind="stable")
     unit = [f[:, order] / np.linalg.norm(f[:, order], axis=0) for f in factors]
     for f in unit[1:]:
-        size = np.abs(f)
+        length = np.abs(f)
         # The first of the entries that tie for the largest, so that rounding does not pick the sign.
-        peak = np.argmax(size > (1 - 1e-6) * size.max(axis=0), axis=0)[None]
-        phase = np.take_along_axis(f, peak, axis=0) / np.take_along_axis(size, peak, axis=0)
+        peak = np.argmax(length > (1 - 1e-6) * length.max(axis=0), axis=0)[None]
+        phase = np.take_along_axis(f, peak, axis=0) / np.take_along_axis(length, peak, axis=0)
         f *= phase.conj()
         unit[0] *= phase
     share = np.diff(np.linspace(0, exponent, len(unit) + 1).astype(int))
-    root = norms[order] ** (1 / len(unit))
+    root = sizes[order] ** (1 / len(unit))
     left = iter(_shifted(f * root, int(e)) for f, e in zip(unit, share, strict=True))
-    return [next(left) if k > 1 else np.ones((1, len(norms))) for k in shape]
+    return [next(left) if k > 1 else np.ones((1, len(sizes))) for k in shape]
 
 
 def _exactly(w: Array) -> Factors | None:
@@ -259,15 +235,9 @@ def _exactly(w: Array) -> Factors | None:
     return [np.ldexp(t.astype(np.float64), shift)[:, None] for t, shift in zip(taps, shifts, strict=True)]
 
 
-def _tails(singular: Array) -> Array:
-    """Error that is left by the first 0, 1, 2, ... of orthogonal terms."""
-    tails: Array = np.sqrt(np.append(np.cumsum(singular[::-1] ** 2)[::-1], 0.0))
-    return tails
-
-
 def _matrix_terms(w: Array, rtol: float, most: int) -> Factors:
     u, s, vh = np.linalg.svd(w, full_matrices=False)
-    rank = min(max(int(np.argmax(_tails(s) <= rtol)), 1), most)
+    rank = min(needed(s, rtol), most)
     while rank < min(most, s.size) and np.linalg.norm(w - (u[:, :rank] * s[:rank]) @ vh[:rank]) > rtol:
         rank += 1
     return [u[:, :rank] * s[:rank], vh[:rank].T]

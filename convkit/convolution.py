@@ -1,0 +1,416 @@
+"""The convolutions: check, plan, call an engine, return."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from convkit import planning
+from convkit._core import checks, workers as pool
+from convkit._core.boundary import CONSTANT, Boundary, normalize
+from convkit._core.geometry import MODES, Geometry, exchange
+from convkit._core.typing import Array, ArrayLike, BoolArray, DTypeLike
+
+NAN_POLICIES = ("propagate", "omit", "raise")
+
+
+def _flip(weights: Array) -> Array:
+    """Turn weights of a convolution into weights of a correlation. The one flip in the package."""
+    return np.flip(weights)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """A correlation ready for an engine: everything checked, the axes ascending, the weights as given."""
+
+    samples: Array
+    weights: Array
+    geometry: tuple[Geometry, ...]
+    boundary: tuple[str, ...]
+    fill: Any
+    axes: tuple[int, ...]
+    work: np.dtype[Any]
+    exact: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        shape = list(self.samples.shape)
+        for axis, g in zip(self.axes, self.geometry, strict=True):
+            shape[axis] = g.length
+        return tuple(shape)
+
+    def arranged(self) -> tuple[_Problem, bool]:
+        """The same problem in the order in which memory is read, and whether the result is to be transposed."""
+        p = self
+        # What lies beyond counts only where something is read there.
+        zeros = all((g.before <= 0 and g.after <= 0) or (b in CONSTANT and p.fill == 0)
+                    for g, b in zip(p.geometry, p.boundary, strict=True))
+        if zeros and p.samples.ndim == len(p.axes) and p.weights.size > p.samples.size:
+            # With zeros beyond both, convolution commutes: walk the larger operand. A flip undoes the flip.
+            p = replace(p, samples=_flip(p.weights), weights=_flip(p.samples), boundary=("zero",) * len(p.axes),
+                        geometry=exchange(p.samples.shape, p.weights.shape, p.geometry))
+        x = p.samples
+        if x.ndim < 2 or x.flags.c_contiguous or not x.flags.f_contiguous:
+            return p, False
+        return replace(p, samples=x.T, weights=p.weights.T, geometry=p.geometry[::-1], boundary=p.boundary[::-1],
+                       axes=tuple(x.ndim - 1 - a for a in p.axes[::-1])), True
+
+
+def _readable(samples: Array, work: np.dtype[Any]) -> Array:
+    """Samples in a dtype that the kernels are compiled for: that of the arithmetic, or small integers for float32."""
+    if samples.dtype == work:
+        return samples if samples.dtype.isnative else samples.astype(work)
+    if samples.dtype == np.bool_:
+        samples = samples.view(np.uint8)
+    if work == np.float32 and samples.dtype.isnative and samples.dtype in (np.uint8, np.int16, np.uint16):
+        return samples
+    return samples.astype(work)
+
+
+def _target(out: Array | None, shape: tuple[int, ...], work: np.dtype[Any], *operands: Array) -> Array:
+    """The caller's array if the engines can write the result straight into it, else a new one."""
+    if out is not None and out.shape == shape and out.dtype == work and out.flags.c_contiguous and out.flags.aligned \
+            and not any(np.may_share_memory(out, operand) for operand in operands):
+        return out
+    return np.empty(shape, work)
+
+
+def _solve(problem: _Problem, method: str, workers: int, out: Array | None = None) -> Array:
+    """Compute a correlation in its arithmetic's dtype, into `out` where that is possible."""
+    from convkit.engines import cpu, spectral
+
+    p, transposed = problem.arranged()
+    work = p.work
+    size = planning.measure(p.samples.shape, p.weights.shape, p.axes, p.geometry, work)
+    plan = planning.decide(p.weights, size, work, p.samples, method, p.exact)
+    if p.exact and plan.method != "direct":
+        # Terms and transforms of integers are not exact; rounding their float64 sums makes them so.
+        work = np.dtype(np.float64)
+        plan = planning.decide(p.weights, size._replace(char="d"), work, None, plan.method, False)
+    samples = _readable(p.samples, work)
+    target = _target(None if transposed else out, p.shape, work, p.samples, p.weights)
+    arguments = (p.geometry, p.boundary, p.fill, p.axes)
+    if plan.method == "separable":
+        assert plan.terms is not None
+        part = target
+        for number, term in enumerate(plan.terms.terms):
+            if number == 1:
+                part = np.empty_like(target)
+            cpu.correlate_separable(samples, [t.astype(work) for t in term], *arguments, part, workers)
+            if number:
+                target += part
+    elif plan.method == "fft":
+        spectral.correlate(samples, p.weights.astype(work), *arguments, target, workers, plan.tile)
+    else:
+        cpu.correlate(samples, p.weights.astype(work), *arguments, target, workers)
+    if p.exact and plan.method != "direct":
+        np.rint(target, out=target)
+    return target.T if transposed else target
+
+
+def _finish(values: Array, result: np.dtype[Any], out: Array | None) -> Array:
+    """Hand `values` back as `result`, in `out` if given."""
+    if values is out or (out is None and values.dtype == result):
+        return values
+    target = np.empty(values.shape, result) if out is None else out
+    checks.store(values, target)
+    return target
+
+
+def _valid(x: Any, samples: Array, mask: Any, nan_policy: str, sums: Sequence[tuple[float, float]],
+           result: np.dtype[Any], name: str) -> BoolArray | None:
+    """Where samples are valid if some may not be; `sums` holds (|sum w|, sum |w|) of the weights or of each axis's taps."""
+    checks.word(nan_policy, "nan_policy", NAN_POLICIES)
+    valid = checks.valid_samples(x, mask, samples.shape)
+    inexact = samples.dtype.kind in "fc"
+    if nan_policy == "raise" and inexact and np.isnan(samples if valid is None else samples[valid]).any():
+        raise ValueError("x holds NaN, and nan_policy='raise'; use nan_policy='omit' to leave them out, or 'propagate'")
+    if valid is None and nan_policy != "omit":
+        return None
+    cause = "nan_policy='omit'" if valid is None else "mask" if mask is not None else "a masked array"
+    for total, absolute in sums:
+        if total <= 1e-12 * absolute:
+            raise ValueError(f"{cause} divides by the weights that fell on valid samples, but the {name} sum to zero (as those "
+                             "of a derivative do); fill the invalid samples of x instead, or use weights with a sum")
+    if result.kind in "iu":
+        raise ValueError(f"dtype={result} cannot hold the NaN that {cause} gives where no sample is valid; use a float dtype")
+    everywhere = np.ones(samples.shape, np.bool_) if valid is None else valid
+    return everywhere & ~np.isnan(samples) if nan_policy == "omit" and inexact else everywhere
+
+
+def _normalized(numerator: Array, denominator: Array, absolute: float, least: float) -> Array:
+    """Divide by the share of the weights that fell on valid samples; NaN where it is not over `least`."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        scale = (absolute / denominator).astype(numerator.real.dtype)
+        numerator *= scale
+    numerator[denominator <= least * absolute] = np.nan
+    return numerator
+
+
+def _run(x: Any, weights: Any, flip: bool, mode: str, boundary: Boundary, fill_value: Any, axes: Any, method: str,
+         out: Any, dtype: Any, workers: Any, nan_policy: str, mask: Any) -> Array:
+    checks.word(mode, "mode", MODES)
+    checks.word(method, "method", planning.METHODS)
+    count = pool.resolve(workers)
+    samples = checks.numbers(x, "x")
+    w = checks.numbers(weights, "weights")
+    where = checks.convolution_axes(axes, samples.shape, w.ndim)
+    names = normalize(boundary, w.ndim, fill_value)
+    geometry = planning.checked_geometry([samples.shape[a] for a in where], w.shape, mode)
+    kinds = checks.arithmetic(samples.dtype, w.dtype, dtype)
+    double = w.astype(np.complex128 if w.dtype.kind == "c" else np.float64)
+    absolute = float(np.abs(double).sum())
+    valid = _valid(x, samples, mask, nan_policy, [(abs(double.sum()), absolute)], kinds.result, "weights")
+    bound = checks.exact_bound(samples, w, fill_value) if valid is None else math.inf
+    work, exact = planning.exact_arithmetic(kinds, bound)
+    fill = checks.fill(fill_value, work)
+    order = sorted(range(w.ndim), key=lambda i: where[i])
+    g = (_flip(w) if flip else np.conj(w)).transpose(order)
+    problem = _Problem(samples, g, tuple(geometry[i] for i in order),
+                       ("zero",) * w.ndim if mode == "valid" else tuple(names[i] for i in order),
+                       work.type(0) if mode == "valid" else fill, tuple(where[i] for i in order), work, exact)
+    if out is not None:
+        out = checks.output(out, problem.shape, kinds.result)
+    if valid is None:
+        return _finish(_solve(problem, method, count, out), kinds.result, out)
+    numerator = _solve(replace(problem, samples=np.where(valid, samples, samples.dtype.type(0))), method, count)
+    # Only the direct sums of non-negative numbers are exactly zero where there is nothing to add.
+    real = np.dtype(np.float32 if work.char in "fF" and method == "direct" else np.float64)
+    share = replace(problem, samples=valid, weights=np.abs(g), fill=real.type(mode != "valid"), work=real, exact=False)
+    values = _normalized(numerator, _solve(share, method, count), absolute, 0.0 if method == "direct" else 1e-12)
+    return _finish(values, kinds.result, out)
+
+
+_SHARED = """
+    mode : {"same", "full", "valid"}
+        Size of the output along the convolved axes, for n samples and k taps: ``same`` is the shape of x and starts
+        at ``(k - 1) // 2`` of the full output; ``full`` has n + k - 1 samples, with x extended by k - 1 samples
+        on each side by the boundary's rule; ``valid`` has only the sums in which nothing beyond an edge takes part
+        (either operand may be the larger one, in every axis). With weights longer than x, ``same`` differs from
+        `numpy.convolve`, whose ``same`` has max(n, k) samples: ``convolve(weights, x)`` gives that result.
+    boundary : str, or one str per axis of the weights
+        What lies beyond the edge: ``"zero"``; ``"constant"`` (also ``"fill"``), which is `fill_value`; ``"edge"``
+        (also ``"nearest"``, ``"replicate"``); ``"reflect"`` (also ``"mirror"``: ``c b | a b c d | c b``, as
+        `numpy.pad`, not as scipy.ndimage); ``"symmetric"`` (also ``"symm"``: ``b a | a b c d | d c``);
+        ``"wrap"`` (also ``"periodic"``, ``"circular"``, ``"grid-wrap"``). See `pad`.
+    fill_value : scalar
+        The value beyond the edge with ``boundary="constant"``.
+    axes : int or sequence of int, optional
+        The axes of x that the axes of the weights lie along; any others are a batch. By default all axes of x,
+        which must then be as many as those of the weights: for a colour image (rows, columns, 3) say ``axes=(0, 1)``."""
+_SHARED_TAIL = """
+    out : ndarray, optional
+        Where to put the result; of its shape and dtype. It may overlap x.
+    dtype : dtype, optional
+        Dtype of the result and, if it is the wider, of the arithmetic. Integers are rounded (half to even) and
+        saturate. By default x decides, made complex if the weights are: float16 (computed in float32), float32,
+        float64, complex64 and complex128 keep their type, bool and integers of up to 16 bits give float32, wider
+        ones float64. Weights are cast to the arithmetic's dtype and never promote x.
+    workers : int, optional
+        Threads; by default as many as this process may use (see `set_workers`), -1 for all processors, -2 for all
+        but one. The result does not depend on it, bit for bit.
+    nan_policy : {"propagate", "omit", "raise"}
+        NaN in x: let them spread as far as the weights reach; leave them out, dividing by the share of the weights
+        that fell on valid samples, ``(w * m x) sum|w| / (|w| * m)`` with m = 1 where valid (what the boundary
+        supplies counts as valid) and NaN where no valid sample lies under the weights; or raise.
+    mask : array_like of bool, optional
+        True where a sample of x is valid; the others are left out as by ``nan_policy="omit"``. A masked array
+        brings its own mask (True = invalid there)."""
+
+
+def convolve(x: ArrayLike, weights: ArrayLike, *, mode: str = "same", boundary: Boundary = "zero",
+             fill_value: complex = 0.0, axes: int | Sequence[int] | None = None, method: str = "auto",
+             out: Array | None = None, dtype: DTypeLike = None, workers: int | None = None,
+             nan_policy: str = "propagate", mask: ArrayLike | None = None) -> Array:
+    """Convolve samples with weights, in one, two or three dimensions.
+
+    ``y[i] = sum_j weights[j] x[i - j]``: the weights are flipped, unlike in `correlate`.
+
+    Parameters
+    ----------
+    x : array_like
+        Samples: a signal, an image, a volume, or a batch of them (see `axes`).
+    weights : array_like
+        The weights, of one, two or three axes.@HEAD@
+    method : {"auto", "direct", "separable", "fft"}
+        ``direct`` sums; ``separable`` runs one pass per axis for each rank-1 term of the weights (see `separate`);
+        ``fft`` multiplies spectra, tile by tile; ``auto`` takes what `choose_method` expects to be fastest among
+        those that are safe for the data.@TAIL@
+
+    Returns
+    -------
+    ndarray
+        The convolution. Against the exact result its error is at most, with a small constant c and eps that of the
+        arithmetic: ``c taps eps (|w| * |x|)`` at every sample for ``direct``; ``c log2(n) eps max|x| sum|w|`` for
+        ``fft``; for ``separable`` that of direct times the sum of the norms of its terms over the norm of w, plus a
+        truncation of at most 1e-6 (single precision) or 1e-13 (double) of the norm of w. Integer samples with
+        integer weights are exact wherever ``sum|w| max|x|`` is below 2^24 for a float32 result, 2^53 for float64,
+        and 2^63 with an integer `dtype` (there ``auto`` and ``direct``; the other methods up to 2^50).
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments that make no sense together, or are of no use; the message says which, and what is allowed.
+        Nothing is written then.
+
+    See Also
+    --------
+    correlate, convolve_separable, choose_method, convolution_matrix
+
+    References
+    ----------
+    A. V. Oppenheim and R. W. Schafer, Discrete-Time Signal Processing, 3rd ed., 2010, sections 2.3 and 8.7 (overlap-save).
+
+    Examples
+    --------
+    >>> import convkit
+    >>> convkit.convolve([1, 2, 3], [0, 1, 0.5], mode="full")
+    array([0. , 1. , 2.5, 4. , 1.5])
+    >>> convkit.convolve([1.0, 2.0, 3.0], [0.25, 0.5, 0.25], boundary="reflect")
+    array([1.5, 2. , 2.5])
+    """
+    return _run(x, weights, True, mode, boundary, fill_value, axes, method, out, dtype, workers, nan_policy, mask)
+
+
+def correlate(x: ArrayLike, weights: ArrayLike, *, mode: str = "same", boundary: Boundary = "zero",
+              fill_value: complex = 0.0, axes: int | Sequence[int] | None = None, method: str = "auto",
+              out: Array | None = None, dtype: DTypeLike = None, workers: int | None = None,
+              nan_policy: str = "propagate", mask: ArrayLike | None = None) -> Array:
+    """Correlate samples with weights, in one, two or three dimensions.
+
+    ``y[i] = sum_j conj(weights[j]) x[i + j]``, positioned as `scipy.signal.correlate`: ``full`` starts where the last
+    weight meets the first sample, and ``same`` at ``(k - 1) // 2`` of it.
+
+    Parameters
+    ----------
+    x : array_like
+        Samples: a signal, an image, a volume, or a batch of them (see `axes`).
+    weights : array_like
+        The weights, of one, two or three axes; complex ones are conjugated.@HEAD@
+    method : {"auto", "direct", "separable", "fft"}
+        As in `convolve`.@TAIL@
+
+    Returns
+    -------
+    ndarray
+        The correlation, as exact as `convolve`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `convolve`.
+
+    Examples
+    --------
+    >>> import convkit
+    >>> convkit.correlate([1.0, 2.0, 3.0], [0.0, 1.0, 0.5])
+    array([2. , 3.5, 3. ])
+    """
+    return _run(x, weights, False, mode, boundary, fill_value, axes, method, out, dtype, workers, nan_policy, mask)
+
+
+def _tap_arrays(taps: Any) -> list[Array | None]:
+    if isinstance(taps, np.ndarray) and taps.dtype != object and taps.ndim == 1:
+        raise ValueError(f"taps is one array of shape {taps.shape}; give a list with one 1-D array (or None) per axis, such as "
+                         "[taps] for a signal or [taps, taps] for an image")
+    try:
+        items = list(taps)
+    except TypeError:
+        raise TypeError(f"taps={taps!r} must be a sequence of one 1-D array (or None) per axis") from None
+    arrays: list[Array | None] = []
+    for i, item in enumerate(items):
+        array = None if item is None else checks.numbers(item, f"taps[{i}]")
+        if array is not None and array.ndim != 1:
+            raise ValueError(f"taps[{i}] has shape {array.shape}; it must be one-dimensional (use convolve for dense weights)")
+        arrays.append(array)
+    if not arrays:
+        raise ValueError("taps is empty; give one 1-D array (or None) per axis")
+    return arrays
+
+
+def convolve_separable(x: ArrayLike, taps: Sequence[ArrayLike | None], *, mode: str = "same",
+                       boundary: Boundary = "zero", fill_value: complex = 0.0, axes: int | Sequence[int] | None = None,
+                       out: Array | None = None, dtype: DTypeLike = None, workers: int | None = None,
+                       nan_policy: str = "propagate", mask: ArrayLike | None = None) -> Array:
+    """Convolve samples with separable weights: one pass of 1-D taps along each axis.
+
+    The same as `convolve` with the outer product of the taps, at a cost of the sum of their lengths in place of the
+    product.
+
+    Parameters
+    ----------
+    x : array_like
+        Samples: a signal, an image, a volume, or a batch of them (see `axes`).
+    taps : sequence of (1-D array_like or None)
+        One per axis; None leaves an axis alone.@HEAD@@TAIL@
+
+    Returns
+    -------
+    ndarray
+        The convolution, within ``c (sum of the numbers of taps) eps (|w| * |x|)`` at every sample. Integers are exact
+        as in `convolve`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `convolve`.
+
+    Examples
+    --------
+    >>> import numpy as np, convkit
+    >>> image = np.zeros((3, 3)); image[1, 1] = 16
+    >>> convkit.convolve_separable(image, [[0.25, 0.5, 0.25]] * 2)
+    array([[1., 2., 1.],
+           [2., 4., 2.],
+           [1., 2., 1.]])
+    """
+    from convkit.engines import cpu
+
+    checks.word(mode, "mode", MODES)
+    count = pool.resolve(workers)
+    samples = checks.numbers(x, "x")
+    arrays = _tap_arrays(taps)
+    where = checks.convolution_axes(axes, samples.shape, len(arrays), "taps")
+    names = normalize(boundary, len(arrays), fill_value)
+    lengths = [1 if t is None else t.size for t in arrays]
+    geometry = planning.checked_geometry([samples.shape[a] for a in where], lengths, mode)
+    given = [t for t in arrays if t is not None]
+    kinds = checks.arithmetic(samples.dtype, np.result_type(*given) if given else np.dtype(np.float32), dtype, "taps")
+    sums = [(abs(complex(t.sum())), float(np.abs(t.astype(np.complex128)).sum())) for t in given]
+    valid = _valid(x, samples, mask, nan_policy, sums, kinds.result, "taps of an axis")
+    bound = math.inf
+    if valid is None and all(t.dtype.kind in "biu" for t in given):
+        bound = checks.exact_bound(samples, np.array([math.prod(int(np.abs(t.astype(object)).sum()) for t in given)],
+                                                     dtype=object).astype(np.float64).astype(np.int64), fill_value)
+    work, _ = planning.exact_arithmetic(kinds, bound)
+    fill = work.type(0) if mode == "valid" else checks.fill(fill_value, work)
+    boundaries = ("zero",) * len(arrays) if mode == "valid" else names
+    shape = list(samples.shape)
+    for a, g in zip(where, geometry, strict=True):
+        shape[a] = g.length
+    if out is not None:
+        out = checks.output(out, tuple(shape), kinds.result)
+
+    def passes(values: Array, weights: list[Array | None], fill: Any, target: Array) -> Array:
+        cpu.correlate_separable(_readable(values, target.dtype), weights, geometry, boundaries, fill, where, target, count)
+        return target
+
+    flipped = [None if t is None else _flip(t).astype(work) for t in arrays]
+    if valid is None:
+        target = _target(out, tuple(shape), work, samples)
+        return _finish(passes(samples, flipped, fill, target), kinds.result, out)
+    real = work.type(0).real.dtype
+    numerator = passes(np.where(valid, samples, samples.dtype.type(0)), flipped, fill, np.empty(shape, work))
+    share = passes(valid, [None if t is None else np.abs(t).astype(real) for t in flipped], real.type(mode != "valid"),
+                   np.empty(shape, real))
+    values = _normalized(numerator, share, math.prod(absolute for _, absolute in sums), 0.0)
+    return _finish(values, kinds.result, out)
+
+
+for _function in (convolve, correlate, convolve_separable):
+    if _function.__doc__:
+        _function.__doc__ = _function.__doc__.replace("@HEAD@", _SHARED).replace("@TAIL@", _SHARED_TAIL)

@@ -1,0 +1,112 @@
+"""Correlation by FFT: overlap-save tiles, transformed by `scipy.fft`, worked on by the pool."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from convkit._core import workers as pool
+from convkit._core.boundary import index_map
+from convkit._core.geometry import Geometry
+from convkit._core.typing import Array, IntArray
+
+# Elements of short tiles (of a signal, of a batch) that are transformed together.
+GROUP = 1 << 16
+
+
+def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: Sequence[str], fill: Any,
+              axes: Sequence[int], out: Array, workers: int, tile: tuple[int, ...]) -> None:
+    """Write the correlation of `x` with `weights` along the ascending `axes` into `out`; as `cpu.correlate`.
+
+    `tile` is the transform's length along each axis. `out` may have any layout.
+    """
+    ndim = len(axes)
+    last = tuple(range(-ndim, 0))
+    samples = np.moveaxis(x, axes, last)
+    results = np.moveaxis(out, axes, last)
+    lengths = tuple(g.length for g in geometry)
+    batch = samples.shape[:-ndim]
+    elements = math.prod(tile)
+    spectrum = _spectrum(weights, tile)
+    if ndim == 1:
+        valid = tile[0] - weights.shape[0] + 1
+        stride = valid * max(1, min(GROUP // elements, -(-lengths[0] // valid)))
+    # Batch items share a transform along the last batch axis.
+    run = max(1, GROUP // elements) if batch else 1
+    heads: list[tuple[Any, ...]] = [()]
+    if batch:
+        heads = [(*index, slice(b, b + run)) for index in np.ndindex(batch[:-1]) for b in range(0, batch[-1], run)]
+    steps = (stride,) if ndim == 1 else tuple(t - k + 1 for t, k in zip(tile, weights.shape, strict=True))
+    corners = list(product(*(range(0, m, s) for m, s in zip(lengths, steps, strict=True))))
+
+    def work(piece: tuple[tuple[Any, ...], tuple[int, ...]]) -> None:
+        head, corner = piece
+        window = tuple(slice(c, min(c + s, m)) for c, s, m in zip(corner, steps, lengths, strict=True))
+        padded = [
+            index_map(n, g.before - w.start, w.stop + k - 1 - g.before - n, b)
+            for n, g, w, k, b in zip(samples.shape[-ndim:], geometry, window, weights.shape, boundary, strict=True)
+        ]
+        block = extract(samples[head], padded, fill, weights.dtype)
+        target = results[(*head, ...)]
+        if ndim == 1:
+            _line(block, tile[0], valid, spectrum, target[(..., *window)])
+        else:
+            target[(..., *window)] = _tile(block, tile, spectrum)[
+                (..., *(slice(0, w.stop - w.start) for w in window))]
+
+    pool.run(work, list(product(heads, corners)), workers)
+
+
+def _spectrum(weights: Array, lengths: tuple[int, ...]) -> Array:
+    """Multiplier that turns the transform of a tile into that of its circular correlation with the weights."""
+    from scipy import fft
+
+    forward = fft.rfftn if weights.dtype.kind == "f" else fft.fftn
+    return np.conj(forward(np.conj(weights), s=lengths, workers=1))
+
+
+def extract(samples: Array, maps: Sequence[IntArray], fill: Any, dtype: Any) -> Array:
+    """Part of the extended samples that the index maps of the last axes name, as `dtype`."""
+    block = samples
+    for axis, sources in zip(range(-len(maps), 0), maps, strict=True):
+        first, last = int(sources[0]), int(sources[-1])
+        if first >= 0 and last - first == len(sources) - 1 and np.all(np.diff(sources) == 1):
+            block = block[(..., slice(first, last + 1), *(slice(None),) * (-axis - 1))]
+            continue
+        block = np.take(block, np.maximum(sources, 0), axis=axis)
+        outside = np.flatnonzero(sources < 0)
+        if outside.size:
+            if block.dtype != dtype:
+                block = block.astype(dtype)
+            block[(..., outside, *(slice(None),) * (-axis - 1))] = fill
+    return block.astype(dtype, copy=False)
+
+
+def _tile(block: Array, lengths: tuple[int, ...], spectrum: Array) -> Array:
+    from scipy import fft
+
+    axes = tuple(range(-len(lengths), 0))
+    if block.dtype.kind == "f":
+        transform = fft.rfftn(block, s=lengths, axes=axes, workers=1)
+        transform *= spectrum
+        return fft.irfftn(transform, s=lengths, axes=axes, workers=1, overwrite_x=True)
+    transform = fft.fftn(block, s=lengths, axes=axes, workers=1)
+    transform *= spectrum
+    return fft.ifftn(transform, s=lengths, axes=axes, workers=1, overwrite_x=True)
+
+
+def _line(block: Array, length: int, valid: int, spectrum: Array, out: Array) -> None:
+    """Several overlapping tiles of a signal, transformed together."""
+    count = -(-out.shape[-1] // valid)
+    needed = (count - 1) * valid + length
+    if block.shape[-1] < needed:
+        padded = np.zeros((*block.shape[:-1], needed), block.dtype)
+        padded[..., : block.shape[-1]] = block
+        block = padded
+    tiles = np.lib.stride_tricks.sliding_window_view(block, length, axis=-1)[..., ::valid, :][..., :count, :]
+    values = _tile(tiles, (length,), spectrum)[..., :valid]
+    out[...] = values.reshape(*values.shape[:-2], count * valid)[..., : out.shape[-1]]
