@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convkit._core import checks, workers as pool
+from convkit._core import checks
+from convkit._core import workers as pool
 from convkit._core.boundary import Boundary, normalize
 from convkit._core.geometry import MODES, Geometry, axis_geometry
 from convkit._core.typing import Array, ArrayLike, DTypeLike
@@ -212,15 +213,15 @@ def decide(weights: Array | None, work: Work, dtype: np.dtype[Any], samples: Arr
     reason = f"{best} is expected to be fastest: " + _listed(seconds)
     if weights is not None and not np.isfinite(weights).all():
         return Plan("direct", seconds, "the weights are not finite, which only the direct method keeps local")
-    terms: SeparableWeights | None = None
+    found: SeparableWeights | None = None
     obstacle = "the values of the weights are not known"
     if weights is not None:
-        terms, obstacle = _try_separable(weights, dtype, work, seconds[best])
-    if terms is not None:
-        seconds["separable"] = separable_seconds(work, terms.rank)
+        found, obstacle = _try_separable(weights, dtype, work, seconds[best])
+    if found is not None:
+        seconds["separable"] = separable_seconds(work, found.rank)
         if seconds["separable"] < seconds[best]:
             best = "separable"
-            reason = f"the weights have rank {terms.rank}: separable is expected to be fastest: {_listed(seconds)}"
+            reason = f"the weights have rank {found.rank}: separable is expected to be fastest: {_listed(seconds)}"
     elif obstacle and best != "separable":
         reason += f"; not separable: {obstacle}"
     if best == "fft":
@@ -229,7 +230,7 @@ def decide(weights: Array | None, work: Work, dtype: np.dtype[Any], samples: Arr
             rest = {name: value for name, value in seconds.items() if name != "fft"}
             best = min(rest, key=lambda name: rest[name])
             reason = f"{best}, though fft is expected to be faster: {gate}; {_listed(seconds)}"
-    return Plan(best, seconds, reason, tile.lengths, terms)
+    return Plan(best, seconds, reason, tile.lengths, found)
 
 
 def _listed(seconds: dict[str, float]) -> str:
@@ -281,7 +282,7 @@ def require_separable(weights: Array, dtype: np.dtype[Any], work: Work) -> Separ
 
 
 def choose_method(x: ArrayLike | tuple[int, ...], weights: ArrayLike | tuple[int, ...], *, mode: str = "same",
-                  boundary: Boundary = "zero", axes: int | Sequence[int] | None = None, dtype: DTypeLike = None,
+                  boundary: Boundary = "zero", axes: int | Sequence[int] | None = None, dtype: DTypeLike | None = None,
                   workers: int | None = None) -> Plan:
     """Tell which method ``convolve(..., method="auto")`` would use, what each would cost, and why.
 

@@ -71,7 +71,8 @@ def crossover(panels: Sequence[Panel], *, title: str | None = None) -> Figure:
     if not panels:
         raise ValueError("panels is empty; give at least one Panel")
     figure = Figure(figsize=(4.2 * len(panels) + 0.4, 4.2), layout="constrained", dpi=150)
-    methods = list(dict.fromkeys(method for panel in panels for method in panel.series))
+    drawn = dict.fromkeys(method for panel in panels for method in panel.series)
+    methods = [method for method in COLOURS if method in drawn] + [method for method in drawn if method not in COLOURS]
     looks = {method: _look(method, methods) for method in methods}
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for method, points in panel.series.items():

@@ -97,7 +97,9 @@ def convolve(x, weights, *, mode="same", boundary="zero", fill_value=0.0, axes=N
             ), x, axes
         )  # fmt: skip
     if mode == "valid":  # of two operands the smaller slides inside the larger: nothing beyond an edge is read
-        boundary, fill_value = "zero", 0.0
+        boundary, fill_value = "zero", 0
+    if fill_value == 0:
+        fill_value = 0  # an integer, so that Python integers stay what they are
     spans = [span(n, k, mode) for n, k in zip(x.shape, weights.shape, strict=True)]
     low = [start - (k - 1) for (start, _), k in zip(spans, weights.shape, strict=True)]
     high = [start + length - 1 for start, length in spans]
@@ -232,7 +234,7 @@ def rounding(reference, dtype):
 
 
 def assert_within(got, want, bound, note=""):
-    """Every sample of `got` within `bound` of `want`; NaN only where `want` has one."""
+    """Every sample of `got` within `bound` of `want`; NaN only where `want` has one, Inf where its type ends."""
     got, want = np.asarray(got), np.asarray(want)
     assert got.shape == want.shape, f"{note}: shape {got.shape}, expected {want.shape}"
     if not got.size:
@@ -241,7 +243,10 @@ def assert_within(got, want, bound, note=""):
     np.testing.assert_array_equal(np.isnan(got), np.isnan(want), err_msg=f"{note}: NaN in other places")
     bound = np.broadcast_to(np.asarray(bound, dtype=np.float64), want.shape)
     with np.errstate(invalid="ignore"):
-        off = np.where(np.isnan(want) | (got == want), 0, np.abs(got - want)).astype(np.float64)
+        right = np.isnan(want) | (got == want)
+        if got.dtype.kind == "f":
+            right |= np.isinf(got) & (np.sign(got) * want > (1 - 2 * eps(got.dtype)) * np.finfo(got.dtype).max)
+        off = np.where(right, 0, np.abs(got - want)).astype(np.float64)
     excess = off - bound
     worst = np.unravel_index(np.argmax(excess), excess.shape)
     assert excess[worst] <= 0, (

@@ -56,7 +56,7 @@ class Case:
 def values(rng, shape, dtype, flavour="plain"):
     """Samples of `dtype`: asymmetric, of both signs where there are any, of mixed magnitude in flavour 'mixed'."""
     dtype = np.dtype(dtype)
-    if dtype == bool:
+    if dtype.kind == "b":
         return rng.random(shape) < 0.5
     if dtype.kind in "iu":
         low, high = (0 if dtype.kind == "u" else -100), 100
@@ -103,8 +103,8 @@ def boundaries(draw, dim, words=ALIASES):
 
 @st.composite
 def cases(
-    draw, dims=(1, 2, 3), dtypes=DTYPES, weights_dtypes=(*FLOATS, *COMPLEX, "int8", "int64"), modes=MODES, words=ALIASES,
-    batch=True, separable=False,
+    draw, dims=(1, 2, 3), dtypes=DTYPES, weights_dtypes=(*FLOATS, *COMPLEX, "int8", "int64"), modes=MODES,
+    words=ALIASES, batch=True, separable=False,
 ):  # fmt: skip
     """A whole call, without its method."""
     dim = draw(st.sampled_from(dims))

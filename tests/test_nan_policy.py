@@ -123,7 +123,7 @@ def test_constants_are_kept_around_holes(seed, boundary):
 def test_the_two_gaussian_recipe(rng):
     x = rng.standard_normal((30, 31))
     x[rng.random(x.shape) < 0.2] = np.nan
-    taps = np.exp(-np.linspace(-2, 2, 9) ** 2)
+    taps = np.exp(-(np.linspace(-2, 2, 9) ** 2))
     weights = np.multiply.outer(taps, taps) / taps.sum() ** 2
     valid = ~np.isnan(x)
     top = scipy.ndimage.convolve(np.where(valid, x, 0), weights, mode="nearest")

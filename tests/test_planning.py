@@ -34,13 +34,15 @@ def test_arrays_and_shapes(data, dim, mode, boundary, dtype, seed):
     for a in (x, n):
         for b in (weights, k):
             check(convkit.choose_method(a, b, mode=mode, boundary=boundary))
-    assert check(convkit.choose_method(x, weights, mode=mode, boundary=boundary, dtype=np.float64))
+    wide = np.complex128 if x.dtype.kind == "c" else np.float64
+    check(convkit.choose_method(x, weights, mode=mode, boundary=boundary, dtype=wide))
 
 
 @pytest.mark.parametrize("arrays", [True, False])
 def test_the_plan_never_depends_on_workers(arrays, rng):
     sizes = [((300,), (15,)), (LONG, MANY), ((5000,), (200,)), ((64, 64), (5, 5)), ((256, 250), (31, 31)),
-             ((256, 256), (15, 15)), ((200, 200), (11, 12)), ((30, 31, 32), (5, 5, 5)), ((50, 50, 50), (9, 9, 9))]  # fmt: skip
+             ((256, 256), (15, 15)), ((200, 200), (11, 12)), ((30, 31, 32), (5, 5, 5)),
+             ((50, 50, 50), (9, 9, 9))]  # fmt: skip
     for n, k in sizes:
         a, b = (rng.standard_normal(n).astype(np.float32), rng.standard_normal(k)) if arrays else (n, k)
         methods = {convkit.choose_method(a, b, workers=w).method for w in (None, 1, 2, 4, 16, -1)}
@@ -138,6 +140,18 @@ def test_a_wide_dynamic_range_keeps_the_fft_away(clean):
     assert (np.abs(got - want) <= bound).all()
     far = np.arange(20_000) < 14_000
     assert np.abs(got - want)[far].max() < 1e-2
+
+
+@pytest.mark.parametrize("where", [(slice(None), slice(0, 60)), (slice(0, 60), slice(None)), (130, 120)])
+def test_a_bright_part_of_an_image_keeps_the_fft_away(where, rng):
+    x = rng.standard_normal((256, 250)).astype(np.float32)
+    weights = rng.standard_normal((61, 63)).astype(np.float32)
+    plain = convkit.choose_method(x, weights)
+    assert plain.method == "fft"
+    x[where] *= 1e8
+    plan = check(convkit.choose_method(x, weights))
+    assert plan.method != "fft"
+    assert plan.reason != plain.reason
 
 
 def test_the_fft_of_well_behaved_data_is_as_good_as_the_sum(clean):

@@ -12,17 +12,17 @@ LINE = Panel(
 
 
 def points(line):
-    return [(float(x), float(y)) for x, y in zip(*line.get_data(), strict=True)]
+    return [(round(float(x), 9), round(float(y), 9)) for x, y in zip(*line.get_data(), strict=True)]
 
 
 def test_each_method_is_a_line_in_milliseconds_and_the_picks_are_circled():
     axes = crossover([LINE]).axes[0]
     lines = {line.get_color(): points(line) for line in axes.lines if line.get_linestyle() == "-"}
-    assert lines[COLOURS["direct"]] == pytest.approx([(3, 1.0), (9, 9.0)])
-    assert lines[COLOURS["separable"]] == pytest.approx([(3, 2.0), (9, 3.0)])
-    assert lines[COLOURS["fft"]] == pytest.approx([(3, 8.0), (9, 8.0)])
+    assert lines[COLOURS["direct"]] == [(3, 1.0), (9, 9.0)]
+    assert lines[COLOURS["separable"]] == [(3, 2.0), (9, 3.0)]
+    assert lines[COLOURS["fft"]] == [(3, 8.0), (9, 8.0)]
     (picks,) = (line for line in axes.lines if line.get_linestyle() == "None")
-    assert points(picks) == pytest.approx([(3, 1.0), (9, 3.0)])
+    assert points(picks) == [(3, 1.0), (9, 3.0)]
 
 
 def test_axes_are_logarithmic_and_labelled_with_units():

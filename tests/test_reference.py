@@ -72,9 +72,7 @@ def test_extension_is_that_of_convolve2d(ours, theirs, data, seed, mode):
     if mode == "valid" and k > n:
         x, weights = weights, x
     want = scipy.signal.convolve2d(x, weights, mode=mode, boundary=theirs)
-    np.testing.assert_allclose(
-        reference.convolve(x, weights, mode=mode, boundary=ours).astype(float), want, atol=1e-10
-    )
+    np.testing.assert_allclose(reference.convolve(x, weights, mode=mode, boundary=ours).astype(float), want, atol=1e-10)
 
 
 NDIMAGE = {"zero": "constant", "edge": "nearest", "reflect": "mirror", "symmetric": "reflect", "wrap": "wrap"}

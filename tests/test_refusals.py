@@ -201,8 +201,8 @@ def test_a_complex_result_has_no_real_type(function):
 
 
 def test_separable_where_it_makes_no_sense(rng):
-    message = refused(lambda: convkit.convolve(X2, rng.standard_normal((5, 5)), method="separable"), "method", "rank", "5")
-    assert "error" in message
+    five = rng.standard_normal((5, 5))
+    refused(lambda: convkit.convolve(X2, five, method="separable"), "method", "rank", "5", "error")
     refused(lambda: convkit.convolve(X3, rng.standard_normal((3, 3, 3)), method="separable"), "rank", "error")
     convkit.convolve(np.ones((20, 20)), rng.standard_normal((9, 2)) @ rng.standard_normal((2, 9)), method="separable")
 
@@ -218,7 +218,7 @@ def test_only_keywords():
 
 
 def test_set_workers():
-    for n in (0, 1.5, "two", None if False else -100_000):
+    for n in (0, 1.5, "two", -100_000):
         refused(lambda n=n: convkit.set_workers(n), str(n))
 
 

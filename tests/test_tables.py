@@ -49,7 +49,8 @@ def found():
 def test_the_tables_of_the_readme_are_current():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "<!-- table:convolution -->" in text
-    done = subprocess.run([sys.executable, "-m", "benchmarks.tables", "--check"], cwd=ROOT, capture_output=True, text=True)
+    command = [sys.executable, "-m", "benchmarks.tables", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 

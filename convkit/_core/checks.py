@@ -47,7 +47,8 @@ def numbers(value: Any, name: str) -> Array:
         raise ValueError(f"{name} is not a regular array of numbers: {error}") from None
     array = _numeric(array, name)
     if array.ndim == 0:
-        raise ValueError(f"{name}={array[()]!r} is a single number; give an array with at least one axis, such as [{array[()]}]")
+        number = array[()]
+        raise ValueError(f"{name}={number!r} is a single number; give an array with at least one axis, such as [{number}]")
     if array.size == 0:
         raise ValueError(f"{name} has shape {array.shape}, which holds no samples; every axis must have at least one")
     return array
@@ -89,7 +90,8 @@ def convolution_axes(axes: Any, x_shape: tuple[int, ...], w_ndim: int, name: str
         raise ValueError(f"{name} has {w_ndim} {'axis' if w_ndim == 1 else 'axes'}, but x has {ndim} (shape {x_shape}); "
                          f"say along which axes of x it lies: {fix}. The others are then a batch")
     try:
-        given = (operator.index(axes),) if not isinstance(axes, Sequence | np.ndarray) else tuple(operator.index(a) for a in axes)
+        several = axes if isinstance(axes, Sequence | np.ndarray) else (axes,)
+        given = tuple(operator.index(a) for a in several)
     except TypeError:
         raise TypeError(f"axes={axes!r} must be an integer or a sequence of integers") from None
     if len(given) != w_ndim:
@@ -98,7 +100,8 @@ def convolution_axes(axes: Any, x_shape: tuple[int, ...], w_ndim: int, name: str
         raise ValueError(f"axes={axes!r} names {len(given)} axes; 1, 2 or 3 can be convolved")
     for a in given:
         if not -ndim <= a < ndim:
-            raise ValueError(f"axes={axes!r}: axis {a} does not exist in x of shape {x_shape}; allowed are {-ndim} to {ndim - 1}")
+            raise ValueError(
+                f"axes={axes!r}: axis {a} does not exist in x of shape {x_shape}; allowed are {-ndim} to {ndim - 1}")
     result = tuple(a % ndim for a in given)
     if len(set(result)) != len(result):
         raise ValueError(f"axes={axes!r} names an axis of x (shape {x_shape}) twice; each may appear once")

@@ -27,11 +27,9 @@ def _stamp() -> str:
     return digest.hexdigest()
 
 
-def cache_directory() -> str | None:
-    """Directory of the compiled kernels, or None where no directory can be written."""
-    from convkit.kernels import correlate
-
-    impl = getattr(getattr(correlate.correlate_rows, "_cache", None), "_impl", None)
+def cache_directory(dispatcher: Any) -> str | None:
+    """Directory where a kernel is kept once compiled, or None where no directory can be written."""
+    impl = getattr(getattr(dispatcher, "_cache", None), "_impl", None)
     return None if impl is None else str(impl.locator.get_cache_path())
 
 
@@ -68,7 +66,7 @@ def _announce() -> None:
     """Say once, on a terminal, when compiling takes over a second (``CONVKIT_QUIET=1``: never)."""
     from numba.core import event
 
-    class Announcer(event.Listener):
+    class Announcer(event.Listener):  # type: ignore[misc]
         def __init__(self) -> None:
             self.timer: threading.Timer | None = None
             self.depth = 0

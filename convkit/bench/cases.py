@@ -83,7 +83,7 @@ class Case:
     @property
     def operations(self) -> int:
         """Nominal operations of direct convolution: 2 x taps x outputs, whatever the method."""
-        return 2 * self.taps**self.dims * self.size**self.dims
+        return 2 * math.prod(self.shape) * math.prod([self.taps] * self.dims)
 
     @property
     def label(self) -> str:

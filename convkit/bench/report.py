@@ -37,7 +37,10 @@ def table(cells: Sequence[Cell], rivals: Sequence[str] = ()) -> Table:
     from rich.table import Table
 
     case = cells[0].case
-    title = f"{case.dims}-D: {SOURCES[case.dims]}, {times(case.size, case.dims)}, {case.dtype}, boundary {case.boundary}"
+    title = (
+        f"{case.dims}-D: {SOURCES[case.dims]}, {times(case.size, case.dims)} samples, {case.dtype}, "
+        f"boundary {case.boundary}"
+    )
     made = Table(
         title=title,
         title_justify="left",
@@ -155,7 +158,9 @@ def panels(cells: Iterable[Cell]) -> list[plots.Panel]:
             method: [(cell.case.taps, cell.times[method].median) for cell in here if method in cell.times]
             for method in METHODS
         }
+        if not any(series.values()):
+            continue
         picks = [(cell.case.taps, cell.times[cell.pick].median) for cell in here if cell.pick in cell.times]
-        title = f"{dims}-D: {SOURCES[dims]}, {times(size, dims)}"
+        title = f"{dims}-D: {SOURCES[dims]}, {times(size, dims)} samples"
         made.append(plots.Panel(title, {name: points for name, points in series.items() if points}, picks))
     return made

@@ -198,7 +198,8 @@ def compare(
             a, b, pair = results[first], results[second], f"{first} and {second}"
             if a.shape != b.shape or a.dtype != b.dtype:
                 return math.inf, math.inf, f"{pair}: {a.shape} {a.dtype} against {b.shape} {b.dtype}"
-            difference = float(np.abs(a - b).max())
+            with np.errstate(invalid="ignore"):
+                difference = float(np.abs(a - b).max())
             if not math.isfinite(difference):
                 return math.inf, math.inf, f"{pair}: not finite"
             ratio = difference / (eps * (growth[first] + growth[second]) * scale)

@@ -39,14 +39,14 @@ def bench_command(
     """
     from rich.console import Console
 
+    from convkit._core.workers import resolve
     from convkit.bench import report
     from convkit.bench.rivals import RIVALS
 
     rivals = tuple(RIVALS) if full else ()
     with plain_errors("bench"):
         cases = choose(full, dims, sizes, kernels, dtype, boundary)
-        if workers == 0:
-            raise ValueError("--workers is 0; give 1 or more, or -1 for all cores")
+        resolve(workers)
         check_target("--json", json_file)
         check_target("--plot", plot, PICTURES)
         cells = measure(cases, Console(stderr=True), workers=workers, repeats=repeats, rivals=rivals, full=full)
@@ -124,7 +124,7 @@ def measure(
 
     from convkit.bench.runner import measure_case
 
-    limits: dict[str, Any] = {"budget": 1.5, "limit": 10.0} if full else {"budget": 0.5, "limit": 1.0}
+    limits: dict[str, Any] = {"budget": 1.5, "limit": 10.0} if full else {"budget": 0.4, "limit": 1.0}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     cells = []
     with Progress(*columns, console=console, transient=True) as progress:

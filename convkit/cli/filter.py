@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convkit.cli.console import fail, plain_errors
+from convkit.cli.console import plain_errors
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from convkit.cli.images import Image
 
 METHODS = ("auto", "direct", "separable", "fft")
 MOST_TAPS = 100_001
@@ -163,7 +162,7 @@ def convolved(
     if taps is not None and method in ("auto", "separable"):
         result: NDArray[Any] = convkit.convolve_separable(samples, [taps, taps], boundary=boundary, axes=(0, 1))
     else:
-        dense = np.multiply.outer(taps, taps) if taps is not None else weights
+        dense: Any = np.multiply.outer(taps, taps) if taps is not None else weights
         result = convkit.convolve(samples, dense, boundary=boundary, method=method, axes=(0, 1))
     return result
 

@@ -99,9 +99,10 @@ def _read_picture(path: Path) -> Image:
         if wide is not None:
             return _split(*wide)
     try:
-        with Pillow.open(path) as picture:
-            if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":
-                raise ValueError(f"{path} has {picture.n_frames} frames; allowed are {ALLOWED}")
+        with open(path, "rb") as file, Pillow.open(file) as picture:
+            frames = getattr(picture, "n_frames", 1)
+            if frames > 1 and picture.format != "MPO":  # an MPO is a photograph with previews of itself
+                raise ValueError(f"{path} has {frames} frames; allowed are {ALLOWED}")
             if picture.format not in ("PNG", "JPEG", "MPO", "TIFF") or picture.mode not in READ_MODES:
                 raise ValueError(f"{path} is {picture.format}, mode {picture.mode}; allowed are {ALLOWED}")
             extras = {key: picture.info[key] for key in ("icc_profile", "dpi") if picture.info.get(key)}

@@ -46,7 +46,8 @@ def read_wide_png(path: Path) -> tuple[NDArray[np.uint16], bool]:
     halves = []
     for code in raw:
         with Pillow.open(path) as picture:
-            picture.tile = [(*tile[:3], code) for tile in picture.tile]  # type: ignore[attr-defined]
+            tiles: Any = [(*tile[:3], code) for tile in picture.tile]
+            picture.tile = tiles
             halves.append(np.array(picture))
     high, low = halves if channels > 2 else (halves[0][..., ::2], halves[0][..., 1::2])
     return high.astype(np.uint16) << 8 | low, channels != 3

@@ -70,8 +70,8 @@ def _volume(x: Array, plan: Any, weights: Array, geometry: Sequence[Geometry], b
     flat = _writable(flat)
     w = _writable(np.ascontiguousarray(weights).reshape(-1))
     target = out.reshape(-1)
-    minimum = minimum_columns(w.dtype)
-    arguments = (flat, shape, maps[0], maps[1], maps[2], before, step, w.dtype.type(fill), w, tuple(taps), target, tuple(extent))
+    minimum: int = minimum_columns(w.dtype)
+    arguments = (flat, shape, *maps, before, step, w.dtype.type(fill), w, tuple(taps), target, tuple(extent))
 
     def work(part: tuple[int, int, int, int]) -> None:
         correlate_rows(*arguments, part, minimum, CHUNK)

@@ -51,12 +51,12 @@ def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: 
             for n, g, w, k, b in zip(samples.shape[-ndim:], geometry, window, weights.shape, boundary, strict=True)
         ]
         block = extract(samples[head], padded, fill, weights.dtype)
-        target = results[(*head, ...)]
+        target = results[(*head, Ellipsis, *window)]
         if ndim == 1:
-            _line(block, tile[0], valid, spectrum, target[(..., *window)])
+            _line(block, tile[0], valid, spectrum, target)
         else:
-            target[(..., *window)] = _tile(block, tile, spectrum)[
-                (..., *(slice(0, w.stop - w.start) for w in window))]
+            inside: Any = (Ellipsis, *(slice(0, w.stop - w.start) for w in window))
+            target[...] = _tile(block, tile, spectrum)[inside]
 
     pool.run(work, list(product(heads, corners)), workers)
 
@@ -66,37 +66,40 @@ def _spectrum(weights: Array, lengths: tuple[int, ...]) -> Array:
     from scipy import fft
 
     forward = fft.rfftn if weights.dtype.kind == "f" else fft.fftn
-    return np.conj(forward(np.conj(weights), s=lengths, workers=1))
+    spectrum: Array = forward(np.conj(weights), s=lengths, workers=1)
+    return np.conj(spectrum, out=spectrum)
 
 
 def extract(samples: Array, maps: Sequence[IntArray], fill: Any, dtype: Any) -> Array:
     """Part of the extended samples that the index maps of the last axes name, as `dtype`."""
     block = samples
     for axis, sources in zip(range(-len(maps), 0), maps, strict=True):
+        behind = (slice(None),) * (-axis - 1)
         first, last = int(sources[0]), int(sources[-1])
         if first >= 0 and last - first == len(sources) - 1 and np.all(np.diff(sources) == 1):
-            block = block[(..., slice(first, last + 1), *(slice(None),) * (-axis - 1))]
+            run: Any = (Ellipsis, slice(first, last + 1), *behind)
+            block = block[run]
             continue
         block = np.take(block, np.maximum(sources, 0), axis=axis)
         outside = np.flatnonzero(sources < 0)
         if outside.size:
             if block.dtype != dtype:
                 block = block.astype(dtype)
-            block[(..., outside, *(slice(None),) * (-axis - 1))] = fill
+            beyond: Any = (Ellipsis, outside, *behind)
+            block[beyond] = fill
     return block.astype(dtype, copy=False)
 
 
 def _tile(block: Array, lengths: tuple[int, ...], spectrum: Array) -> Array:
+    """Circular correlation of blocks, zero-filled to `lengths`, with the weights of `spectrum`."""
     from scipy import fft
 
+    forward, inverse = (fft.rfftn, fft.irfftn) if block.dtype.kind == "f" else (fft.fftn, fft.ifftn)
     axes = tuple(range(-len(lengths), 0))
-    if block.dtype.kind == "f":
-        transform = fft.rfftn(block, s=lengths, axes=axes, workers=1)
-        transform *= spectrum
-        return fft.irfftn(transform, s=lengths, axes=axes, workers=1, overwrite_x=True)
-    transform = fft.fftn(block, s=lengths, axes=axes, workers=1)
+    transform = forward(block, s=lengths, axes=axes, workers=1)
     transform *= spectrum
-    return fft.ifftn(transform, s=lengths, axes=axes, workers=1, overwrite_x=True)
+    values: Array = inverse(transform, s=lengths, axes=axes, workers=1, overwrite_x=True)
+    return values
 
 
 def _line(block: Array, length: int, valid: int, spectrum: Array, out: Array) -> None:
@@ -107,6 +110,6 @@ def _line(block: Array, length: int, valid: int, spectrum: Array, out: Array) ->
         padded = np.zeros((*block.shape[:-1], needed), block.dtype)
         padded[..., : block.shape[-1]] = block
         block = padded
-    tiles = np.lib.stride_tricks.sliding_window_view(block, length, axis=-1)[..., ::valid, :][..., :count, :]
+    tiles: Array = np.lib.stride_tricks.sliding_window_view(block, length, axis=-1)[..., ::valid, :][..., :count, :]
     values = _tile(tiles, (length,), spectrum)[..., :valid]
     out[...] = values.reshape(*values.shape[:-2], count * valid)[..., : out.shape[-1]]

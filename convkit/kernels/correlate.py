@@ -7,6 +7,8 @@ and a signal one of depth and height 1. ``step`` interleaved signals share a row
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import types
 from numba.extending import overload
@@ -77,7 +79,7 @@ def _segment(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols,
     return segment
 
 
-def minimum_columns(dtype):
+def minimum_columns(dtype: Any) -> int:
     """Fewest columns that `segment` can write for arrays of `dtype`."""
     return max(1, simd.lanes(dtype)) if np.dtype(dtype).kind == "f" else 1
 

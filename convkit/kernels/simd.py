@@ -8,6 +8,7 @@ the weights, whatever the block: results depend neither on the blocking nor on t
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -26,6 +27,7 @@ def _features() -> set[str]:
     return {name for name, on in llvm.get_host_cpu_features().items() if on}
 
 
+@cache
 def vector_bits() -> int:
     """Width in bits of the vectors that the kernels are compiled for; 0 where the plain loops are used."""
     features = _features()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import operator
 from dataclasses import dataclass
 from functools import cached_property
@@ -138,7 +139,7 @@ def _checked(weights: ArrayLike, rtol: float, max_rank: int | None) -> tuple[Arr
     if not np.isfinite(w).all():
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(w))[0])
         raise ValueError(f"weights[{', '.join(map(str, first))}] is {w[first]}; all weights must be finite")
-    if isinstance(rtol, (str, bytes, complex)) or np.ndim(rtol) != 0:
+    if not isinstance(rtol, numbers.Real):
         raise TypeError(f"rtol={rtol!r} is not a real number; give a relative error such as 1e-6")
     if not 0 <= rtol < math.inf:
         raise ValueError(f"rtol={rtol!r} is not allowed; it must be finite and at least 0, such as 1e-6")

@@ -17,20 +17,20 @@ _TERM_NORM_LIMIT = 10.0
 # decomposition does not depend on the load of the machine.
 _BUDGET = 1.5e10
 _SMALL = 60
+# Weights of as many entries take seconds along all axes.
+_LARGE = 40_000
 
 
 def volume_terms(w: Array, rtol: float, most: int) -> Factors:
     """Terms of 3-D weights of norm 1: as few as were found for an error of `rtol`, but at most `most`."""
-    slices = slice_terms(w, rtol)
-    count = slices[0].shape[1]
     spans = [np.linalg.svd(_unfolded(w, axis), full_matrices=False)[:2] for axis in range(3)]
+    slices = _slice_terms(w, [u[:, : needed(singular, 1e-15)] for u, singular in spans], 0.99 * rtol)
+    count = slices[0].shape[1]
     least = max(needed(singular, rtol) for _, singular in spans)
     if count == least <= most:
         return slices
     bases = [u[:, : needed(singular, max(0.1 * rtol, 2e-15))] for u, singular in spans]
-    core = w
-    for u in bases:
-        core = np.tensordot(core, u.conj(), axes=(0, 0))
+    core = _compressed(w, bases)
     search = _Search(core, [u.conj().T @ f for u, f in zip(bases, slices, strict=True)], least, 0.98 * rtol)
     # Ranks whose passes cost as much as the dense weights are looked for where that takes no time.
     worth = max(math.ceil(w.size / sum(w.shape)) - 1, _SMALL // sum(core.shape))
@@ -44,25 +44,30 @@ def _unfolded(w: Array, axis: int) -> Array:
     return np.moveaxis(w, axis, 0).reshape(w.shape[axis], -1)
 
 
-def slice_terms(w: Array, rtol: float) -> Factors:
+def _compressed(w: Array, bases: Factors) -> Array:
+    for u in bases:
+        w = np.tensordot(w, u.conj(), axes=(0, 0))
+    return w
+
+
+def _slice_terms(w: Array, bases: Factors, error: float) -> Factors:
     """Orthogonal terms: a singular value decomposition of each slice, along the axis that takes the fewest.
 
-    The slices along an axis are also mixed into its principal ones, or proportional ones taken together,
-    where that takes fewer.
+    The slices along an axis are mixed into its principal ones, or proportional ones are taken together.
     """
+    core = _compressed(w, bases)
     best: Factors | None = None
-    for axis in range(3):
-        rows = _unfolded(w, axis)
-        u, s, vh = np.linalg.svd(rows, full_matrices=False)
-        mixed = s > 1e-15 * s[0]
-        for basis, slices in ((u[:, mixed], s[mixed, None] * vh[mixed]), _distinct(rows)):
-            planes = slices.reshape(-1, *np.delete(w.shape, axis))
-            left, sizes, right = np.linalg.svd(planes, full_matrices=False)
+    for axis in range(3) if w.size < _LARGE else [int(np.argmin(core.shape))]:
+        mixed = np.moveaxis(core, axis, 0)
+        distinct, planes = _distinct(np.tensordot(bases[axis], mixed, axes=(1, 0)).reshape(w.shape[axis], -1))
+        for basis, slices in ((bases[axis], mixed), (distinct, planes.reshape(-1, *mixed.shape[1:]))):
+            left, sizes, right = np.linalg.svd(slices, full_matrices=False)
             order = np.argsort(-sizes, axis=None, kind="stable")
-            order = order[: needed(sizes.ravel()[order], 0.99 * rtol)]
+            order = order[: needed(sizes.ravel()[order], error)]
             if best is None or len(order) < best[0].shape[1]:
                 which, term = np.unravel_index(order, sizes.shape)
-                best = [left[which, :, term].T, right[which, term].T]
+                p, q = (u for d, u in enumerate(bases) if d != axis)
+                best = [p @ left[which, :, term].T, q @ right[which, term].T]
                 best.insert(axis, basis[:, which] * sizes[which, term])
     assert best is not None
     return best
@@ -102,16 +107,21 @@ class _Search:
         # Special weights have one of the first ranks; almost all weights have the generic one, or little more.
         generic = math.ceil(self.core.size / (sum(self.core.shape) - 2))
         ladder = {self.least, self.least + 1, self.least + 2, generic + 1, generic + 3}
-        found, failed = None, self.least - 1
+        found, failed = None, {self.least - 1}
         for rank in sorted(rank for rank in ladder if self.least <= rank <= most):
             found = self.attempt(rank)
             if found is not None:
                 break
-            failed = rank
-        while found is not None and found[0].shape[1] - failed > 1:
-            rank = (failed + found[0].shape[1]) // 2
+            failed.add(rank)
+        while found is not None and (gap := set(range(self.least, found[0].shape[1])) - failed):
+            # The middle of the upmost gap: a rank may fail for want of a good start.
+            top = max(gap)
+            rank = (max(r for r in failed if r < top) + top + 1) // 2
             lower = self.attempt(rank)
-            failed, found = (rank, found) if lower is None else (failed, lower)
+            if lower is None:
+                failed.add(rank)
+            else:
+                found = lower
         return found
 
     def attempt(self, rank: int) -> Factors | None:
@@ -207,7 +217,7 @@ class _Search:
         for left in range(steps, -1, -1):
             if moved:
                 errors.append(float(np.linalg.norm(residual)))
-                ratio = float(norms(factors).sum())
+                ratio = float(norms(factors).sum()) / min(1.0, math.sqrt(_square(self.core - residual)) + 1e-300)
                 if ratio <= _TERM_NORM_LIMIT and errors[-1] < best[0]:
                     best = errors[-1], factors
                 if ratio > 10 * _TERM_NORM_LIMIT or self.settled(errors, left, patient, penalty):

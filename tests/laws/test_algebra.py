@@ -46,7 +46,8 @@ def test_linear_in_the_weights(case, seed, method):
     rng = np.random.default_rng(seed)
     other = values(rng, case.weights.shape, case.weights.dtype)
     whole = (case.weights + other).astype(case.work)
-    parts = [convkit.convolve(case.x, w.astype(case.work), method=method, **case.options) for w in (case.weights, other)]
+    both = (w.astype(case.work) for w in (case.weights, other))
+    parts = [convkit.convolve(case.x, w, method=method, **case.options) for w in both]
     got = convkit.convolve(case.x, whole, method=method, **case.options)
     bound = 4 * room(case, weights=abs(case.weights) + abs(other))
     reference.assert_within(got, parts[0] + parts[1], bound)
@@ -148,9 +149,10 @@ def test_same_and_valid_are_parts_of_full(data, seed, dim, boundary, method):
     x, weights = rng.standard_normal(n), rng.standard_normal(k)
     full = convkit.convolve(x, weights, mode="full", boundary=boundary, method=method)
     zero = convkit.convolve(x, weights, mode="full", method=method)
-    bound = 2 * reference.fft_bound(x, weights, float) + reference.direct_bound(
-        x, weights, float, mode="full", boundary=boundary
-    ).max()
+    bound = (
+        2 * reference.fft_bound(x, weights, float)
+        + reference.direct_bound(x, weights, float, mode="full", boundary=boundary).max()
+    )
     for mode, whole in (("same", full), ("valid", zero)):
         spans = [reference.span(a, b, mode) for a, b in zip(n, k, strict=True)]
         part = whole[tuple(slice(s, s + length) for s, length in spans)]
@@ -164,7 +166,5 @@ def test_complex_is_two_real_ones(seed, mode, boundary):
     x = rng.standard_normal((9, 8)) + 1j * rng.standard_normal((9, 8))
     weights = rng.standard_normal((3, 4)) + 1j * rng.standard_normal((3, 4))
     options = {"mode": mode, "boundary": boundary}
-    rr, ri, ir, ii = (
-        convkit.convolve(a, b, **options) for a in (x.real, x.imag) for b in (weights.real, weights.imag)
-    )
+    rr, ri, ir, ii = (convkit.convolve(a, b, **options) for a in (x.real, x.imag) for b in (weights.real, weights.imag))
     np.testing.assert_allclose(convkit.convolve(x, weights, **options), rr - ii + 1j * (ri + ir), atol=1e-12)

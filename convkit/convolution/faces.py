@@ -1,157 +1,25 @@
-"""The convolutions: check, plan, call an engine, return."""
+"""What users call: check, plan, call an engine, return."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from convkit import planning
-from convkit._core import checks, workers as pool
-from convkit._core.boundary import CONSTANT, Boundary, normalize
-from convkit._core.geometry import MODES, Geometry, exchange
-from convkit._core.typing import Array, ArrayLike, BoolArray, DTypeLike
-
-NAN_POLICIES = ("propagate", "omit", "raise")
-
-
-def _flip(weights: Array) -> Array:
-    """Turn weights of a convolution into weights of a correlation. The one flip in the package."""
-    return np.flip(weights)
+from convkit._core import checks
+from convkit._core import workers as pool
+from convkit._core.boundary import Boundary, normalize
+from convkit._core.geometry import MODES
+from convkit._core.typing import Array, ArrayLike, DTypeLike
+from convkit.convolution.problem import Problem, finish, flip, readable, solve, target_for
+from convkit.convolution.validity import normalized, validity
 
 
-@dataclass(frozen=True)
-class _Problem:
-    """A correlation ready for an engine: everything checked, the axes ascending, the weights as given."""
-
-    samples: Array
-    weights: Array
-    geometry: tuple[Geometry, ...]
-    boundary: tuple[str, ...]
-    fill: Any
-    axes: tuple[int, ...]
-    work: np.dtype[Any]
-    exact: bool
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        shape = list(self.samples.shape)
-        for axis, g in zip(self.axes, self.geometry, strict=True):
-            shape[axis] = g.length
-        return tuple(shape)
-
-    def arranged(self) -> tuple[_Problem, bool]:
-        """The same problem in the order in which memory is read, and whether the result is to be transposed."""
-        p = self
-        # What lies beyond counts only where something is read there.
-        zeros = all((g.before <= 0 and g.after <= 0) or (b in CONSTANT and p.fill == 0)
-                    for g, b in zip(p.geometry, p.boundary, strict=True))
-        if zeros and p.samples.ndim == len(p.axes) and p.weights.size > p.samples.size:
-            # With zeros beyond both, convolution commutes: walk the larger operand. A flip undoes the flip.
-            p = replace(p, samples=_flip(p.weights), weights=_flip(p.samples), boundary=("zero",) * len(p.axes),
-                        geometry=exchange(p.samples.shape, p.weights.shape, p.geometry))
-        x = p.samples
-        if x.ndim < 2 or x.flags.c_contiguous or not x.flags.f_contiguous:
-            return p, False
-        return replace(p, samples=x.T, weights=p.weights.T, geometry=p.geometry[::-1], boundary=p.boundary[::-1],
-                       axes=tuple(x.ndim - 1 - a for a in p.axes[::-1])), True
-
-
-def _readable(samples: Array, work: np.dtype[Any]) -> Array:
-    """Samples in a dtype that the kernels are compiled for: that of the arithmetic, or small integers for float32."""
-    if samples.dtype == work:
-        return samples if samples.dtype.isnative else samples.astype(work)
-    if samples.dtype == np.bool_:
-        samples = samples.view(np.uint8)
-    if work == np.float32 and samples.dtype.isnative and samples.dtype in (np.uint8, np.int16, np.uint16):
-        return samples
-    return samples.astype(work)
-
-
-def _target(out: Array | None, shape: tuple[int, ...], work: np.dtype[Any], *operands: Array) -> Array:
-    """The caller's array if the engines can write the result straight into it, else a new one."""
-    if out is not None and out.shape == shape and out.dtype == work and out.flags.c_contiguous and out.flags.aligned \
-            and not any(np.may_share_memory(out, operand) for operand in operands):
-        return out
-    return np.empty(shape, work)
-
-
-def _solve(problem: _Problem, method: str, workers: int, out: Array | None = None) -> Array:
-    """Compute a correlation in its arithmetic's dtype, into `out` where that is possible."""
-    from convkit.engines import cpu, spectral
-
-    p, transposed = problem.arranged()
-    work = p.work
-    size = planning.measure(p.samples.shape, p.weights.shape, p.axes, p.geometry, work)
-    plan = planning.decide(p.weights, size, work, p.samples, method, p.exact)
-    if p.exact and plan.method != "direct":
-        # Terms and transforms of integers are not exact; rounding their float64 sums makes them so.
-        work = np.dtype(np.float64)
-        plan = planning.decide(p.weights, size._replace(char="d"), work, None, plan.method, False)
-    samples = _readable(p.samples, work)
-    target = _target(None if transposed else out, p.shape, work, p.samples, p.weights)
-    arguments = (p.geometry, p.boundary, p.fill, p.axes)
-    if plan.method == "separable":
-        assert plan.terms is not None
-        part = target
-        for number, term in enumerate(plan.terms.terms):
-            if number == 1:
-                part = np.empty_like(target)
-            cpu.correlate_separable(samples, [t.astype(work) for t in term], *arguments, part, workers)
-            if number:
-                target += part
-    elif plan.method == "fft":
-        spectral.correlate(samples, p.weights.astype(work), *arguments, target, workers, plan.tile)
-    else:
-        cpu.correlate(samples, p.weights.astype(work), *arguments, target, workers)
-    if p.exact and plan.method != "direct":
-        np.rint(target, out=target)
-    return target.T if transposed else target
-
-
-def _finish(values: Array, result: np.dtype[Any], out: Array | None) -> Array:
-    """Hand `values` back as `result`, in `out` if given."""
-    if values is out or (out is None and values.dtype == result):
-        return values
-    target = np.empty(values.shape, result) if out is None else out
-    checks.store(values, target)
-    return target
-
-
-def _valid(x: Any, samples: Array, mask: Any, nan_policy: str, sums: Sequence[tuple[float, float]],
-           result: np.dtype[Any], name: str) -> BoolArray | None:
-    """Where samples are valid if some may not be; `sums` holds (|sum w|, sum |w|) of the weights or of each axis's taps."""
-    checks.word(nan_policy, "nan_policy", NAN_POLICIES)
-    valid = checks.valid_samples(x, mask, samples.shape)
-    inexact = samples.dtype.kind in "fc"
-    if nan_policy == "raise" and inexact and np.isnan(samples if valid is None else samples[valid]).any():
-        raise ValueError("x holds NaN, and nan_policy='raise'; use nan_policy='omit' to leave them out, or 'propagate'")
-    if valid is None and nan_policy != "omit":
-        return None
-    cause = "nan_policy='omit'" if valid is None else "mask" if mask is not None else "a masked array"
-    for total, absolute in sums:
-        if total <= 1e-12 * absolute:
-            raise ValueError(f"{cause} divides by the weights that fell on valid samples, but the {name} sum to zero (as those "
-                             "of a derivative do); fill the invalid samples of x instead, or use weights with a sum")
-    if result.kind in "iu":
-        raise ValueError(f"dtype={result} cannot hold the NaN that {cause} gives where no sample is valid; use a float dtype")
-    everywhere = np.ones(samples.shape, np.bool_) if valid is None else valid
-    return everywhere & ~np.isnan(samples) if nan_policy == "omit" and inexact else everywhere
-
-
-def _normalized(numerator: Array, denominator: Array, absolute: float, least: float) -> Array:
-    """Divide by the share of the weights that fell on valid samples; NaN where it is not over `least`."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        scale = (absolute / denominator).astype(numerator.real.dtype)
-        numerator *= scale
-    numerator[denominator <= least * absolute] = np.nan
-    return numerator
-
-
-def _run(x: Any, weights: Any, flip: bool, mode: str, boundary: Boundary, fill_value: Any, axes: Any, method: str,
+def _run(x: Any, weights: Any, convolution: bool, mode: str, boundary: Boundary, fill_value: Any, axes: Any, method: str,
          out: Any, dtype: Any, workers: Any, nan_policy: str, mask: Any) -> Array:
     checks.word(mode, "mode", MODES)
     checks.word(method, "method", planning.METHODS)
@@ -164,25 +32,25 @@ def _run(x: Any, weights: Any, flip: bool, mode: str, boundary: Boundary, fill_v
     kinds = checks.arithmetic(samples.dtype, w.dtype, dtype)
     double = w.astype(np.complex128 if w.dtype.kind == "c" else np.float64)
     absolute = float(np.abs(double).sum())
-    valid = _valid(x, samples, mask, nan_policy, [(abs(double.sum()), absolute)], kinds.result, "weights")
+    valid = validity(x, samples, mask, nan_policy, [(abs(double.sum()), absolute)], kinds.result, "weights")
     bound = checks.exact_bound(samples, w, fill_value) if valid is None else math.inf
     work, exact = planning.exact_arithmetic(kinds, bound)
     fill = checks.fill(fill_value, work)
     order = sorted(range(w.ndim), key=lambda i: where[i])
-    g = (_flip(w) if flip else np.conj(w)).transpose(order)
-    problem = _Problem(samples, g, tuple(geometry[i] for i in order),
+    g = (flip(w) if convolution else np.conj(w)).transpose(order)
+    problem = Problem(samples, g, tuple(geometry[i] for i in order),
                        ("zero",) * w.ndim if mode == "valid" else tuple(names[i] for i in order),
                        work.type(0) if mode == "valid" else fill, tuple(where[i] for i in order), work, exact)
     if out is not None:
         out = checks.output(out, problem.shape, kinds.result)
     if valid is None:
-        return _finish(_solve(problem, method, count, out), kinds.result, out)
-    numerator = _solve(replace(problem, samples=np.where(valid, samples, samples.dtype.type(0))), method, count)
+        return finish(solve(problem, method, count, out), kinds.result, out)
+    numerator = solve(replace(problem, samples=np.where(valid, samples, samples.dtype.type(0))), method, count)
     # Only the direct sums of non-negative numbers are exactly zero where there is nothing to add.
     real = np.dtype(np.float32 if work.char in "fF" and method == "direct" else np.float64)
     share = replace(problem, samples=valid, weights=np.abs(g), fill=real.type(mode != "valid"), work=real, exact=False)
-    values = _normalized(numerator, _solve(share, method, count), absolute, 0.0 if method == "direct" else 1e-12)
-    return _finish(values, kinds.result, out)
+    values = normalized(numerator, solve(share, method, count), absolute, 0.0 if method == "direct" else 1e-12)
+    return finish(values, kinds.result, out)
 
 
 _SHARED = """
@@ -224,7 +92,7 @@ _SHARED_TAIL = """
 
 def convolve(x: ArrayLike, weights: ArrayLike, *, mode: str = "same", boundary: Boundary = "zero",
              fill_value: complex = 0.0, axes: int | Sequence[int] | None = None, method: str = "auto",
-             out: Array | None = None, dtype: DTypeLike = None, workers: int | None = None,
+             out: Array | None = None, dtype: DTypeLike | None = None, workers: int | None = None,
              nan_policy: str = "propagate", mask: ArrayLike | None = None) -> Array:
     """Convolve samples with weights, in one, two or three dimensions.
 
@@ -278,7 +146,7 @@ def convolve(x: ArrayLike, weights: ArrayLike, *, mode: str = "same", boundary: 
 
 def correlate(x: ArrayLike, weights: ArrayLike, *, mode: str = "same", boundary: Boundary = "zero",
               fill_value: complex = 0.0, axes: int | Sequence[int] | None = None, method: str = "auto",
-              out: Array | None = None, dtype: DTypeLike = None, workers: int | None = None,
+              out: Array | None = None, dtype: DTypeLike | None = None, workers: int | None = None,
               nan_policy: str = "propagate", mask: ArrayLike | None = None) -> Array:
     """Correlate samples with weights, in one, two or three dimensions.
 
@@ -334,7 +202,7 @@ def _tap_arrays(taps: Any) -> list[Array | None]:
 
 def convolve_separable(x: ArrayLike, taps: Sequence[ArrayLike | None], *, mode: str = "same",
                        boundary: Boundary = "zero", fill_value: complex = 0.0, axes: int | Sequence[int] | None = None,
-                       out: Array | None = None, dtype: DTypeLike = None, workers: int | None = None,
+                       out: Array | None = None, dtype: DTypeLike | None = None, workers: int | None = None,
                        nan_policy: str = "propagate", mask: ArrayLike | None = None) -> Array:
     """Convolve samples with separable weights: one pass of 1-D taps along each axis.
 
@@ -381,7 +249,7 @@ def convolve_separable(x: ArrayLike, taps: Sequence[ArrayLike | None], *, mode: 
     given = [t for t in arrays if t is not None]
     kinds = checks.arithmetic(samples.dtype, np.result_type(*given) if given else np.dtype(np.float32), dtype, "taps")
     sums = [(abs(complex(t.sum())), float(np.abs(t.astype(np.complex128)).sum())) for t in given]
-    valid = _valid(x, samples, mask, nan_policy, sums, kinds.result, "taps of an axis")
+    valid = validity(x, samples, mask, nan_policy, sums, kinds.result, "taps of an axis")
     bound = math.inf
     if valid is None and all(t.dtype.kind in "biu" for t in given):
         bound = checks.exact_bound(samples, np.array([math.prod(int(np.abs(t.astype(object)).sum()) for t in given)],
@@ -396,19 +264,19 @@ def convolve_separable(x: ArrayLike, taps: Sequence[ArrayLike | None], *, mode: 
         out = checks.output(out, tuple(shape), kinds.result)
 
     def passes(values: Array, weights: list[Array | None], fill: Any, target: Array) -> Array:
-        cpu.correlate_separable(_readable(values, target.dtype), weights, geometry, boundaries, fill, where, target, count)
+        cpu.correlate_separable(readable(values, target.dtype), weights, geometry, boundaries, fill, where, target, count)
         return target
 
-    flipped = [None if t is None else _flip(t).astype(work) for t in arrays]
+    flipped = [None if t is None else flip(t).astype(work) for t in arrays]
     if valid is None:
-        target = _target(out, tuple(shape), work, samples)
-        return _finish(passes(samples, flipped, fill, target), kinds.result, out)
+        target = target_for(out, tuple(shape), work, samples)
+        return finish(passes(samples, flipped, fill, target), kinds.result, out)
     real = work.type(0).real.dtype
     numerator = passes(np.where(valid, samples, samples.dtype.type(0)), flipped, fill, np.empty(shape, work))
     share = passes(valid, [None if t is None else np.abs(t).astype(real) for t in flipped], real.type(mode != "valid"),
                    np.empty(shape, real))
-    values = _normalized(numerator, share, math.prod(absolute for _, absolute in sums), 0.0)
-    return _finish(values, kinds.result, out)
+    values = normalized(numerator, share, math.prod(absolute for _, absolute in sums), 0.0)
+    return finish(values, kinds.result, out)
 
 
 for _function in (convolve, correlate, convolve_separable):
