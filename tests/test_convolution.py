@@ -60,13 +60,13 @@ def check(case, method="direct", truncation=0.0):
 
 
 # --- reference -------------------------------------------------------------------------------------------------------
-@settings(max_examples=1500)
+@settings(max_examples=2500)
 @given(cases())
 def test_direct(case):
     check(case)
 
 
-@settings(max_examples=500)
+@settings(max_examples=1000)
 @given(cases(dtypes=(*FLOATS, *COMPLEX, "uint8", "int64")))
 def test_fft(case):
     check(case, "fft")
@@ -80,7 +80,7 @@ def test_separable(case):
     check(case, "separable", truncation=8 * reference.eps(work))  # the product of the taps was rounded to weights
 
 
-@settings(max_examples=700)
+@settings(max_examples=1000)
 @given(cases())
 def test_auto(case):
     got = convkit.convolve(case.x, case.weights, **case.options)
@@ -114,6 +114,8 @@ MEDIUM = {
     "1-D": ((5000,), (301,)),
     "1-D even": ((4099,), (64,)),
     "1-D long weights": ((300,), (700,)),
+    "1-D one sample": ((1,), (1001,)),
+    "2-D one sample": ((1, 1), (40, 33)),
     "2-D": ((40, 50), (7, 9)),
     "2-D even": ((33, 65), (4, 6)),
     "2-D tall": ((257, 3), (9, 2)),
@@ -140,29 +142,69 @@ def test_medium_sizes(size, method, dtype, rng):
         reference.assert_within(got, case.expected(), bound, f"{method} {size} {boundary} {mode}")
 
 
-def ndimage_convolve(x, weights, boundary, fill_value=0.0):
+def ndimage_convolve(x, weights, boundary):
     """scipy.ndimage in double precision, centred as ours."""
+    wide = np.result_type(x, np.float64)
     origin = [-1 if side % 2 == 0 else 0 for side in weights.shape]
-    return scipy.ndimage.convolve(
-        x.astype(np.float64), weights.astype(np.float64), mode=NDIMAGE[boundary], cval=fill_value, origin=origin
-    )
+    return scipy.ndimage.convolve(x.astype(wide), weights.astype(wide), mode=NDIMAGE[boundary], origin=origin)
+
+
+LARGE = [
+    ((600, 530), (7, 9)), ((530, 613), (3, 3)), ((257, 1100), (1, 15)), ((301, 299), (24, 5)), ((5, 20_011), (3, 9)),
+    ((70, 66, 75), (3, 5, 4)), ((70_000,), (33,)),
+]  # fmt: skip
+
+
+def check_large(x, weights, method, boundary):
+    work = reference.work_dtype(x.dtype, weights.dtype)
+    got = convkit.convolve(x, weights, method=method, boundary=boundary)
+    x, weights = x.astype(work), weights.astype(work)
+    want = ndimage_convolve(x, weights, boundary)
+    bound = reference.C * weights.size * reference.eps(work) * ndimage_convolve(abs(x), abs(weights), boundary)
+    if work in (np.float64, np.complex128):
+        bound = 2 * bound  # the peer rounds as much
+    if method != "direct":
+        bound = np.maximum(bound, reference.fft_bound(x, weights, work))
+    reference.assert_within(got, want, bound, f"{method} {x.shape} * {weights.shape} {boundary}")
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("method", ["direct", "fft", "auto"])
-@pytest.mark.parametrize(
-    ("n", "k"),
-    [((600, 530), (7, 9)), ((530, 613), (3, 3)), ((257, 1100), (1, 15)), ((301, 299), (24, 5)),
-     ((70, 66, 75), (3, 5, 4)), ((70_000,), (33,))],
-)  # fmt: skip
+@pytest.mark.parametrize(("n", "k"), LARGE)
 def test_large_sizes(n, k, method, boundary, rng):
-    x, weights = (rng.standard_normal(s).astype(np.float32) for s in (n, k))
-    got = convkit.convolve(x, weights, method=method, boundary=boundary)
-    want = ndimage_convolve(x, weights, boundary)
-    bound = reference.C * weights.size * reference.eps(np.float32) * ndimage_convolve(abs(x), abs(weights), boundary)
-    if method != "direct":
-        bound = np.maximum(bound, reference.fft_bound(x, weights, np.float32))
-    reference.assert_within(got, want, bound, f"{method} {n} * {k} {boundary}")
+    check_large(values(rng, n, "float32"), values(rng, k, "float32"), method, boundary)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex64", "complex128", "uint16", "bool"])
+@pytest.mark.parametrize("method", ["direct", "fft"])
+@pytest.mark.parametrize(("n", "k"), LARGE)
+def test_large_sizes_of_other_types(n, k, method, dtype, rng):
+    boundary = BOUNDARIES[(len(dtype) + LARGE.index((n, k))) % 5]
+    check_large(values(rng, n, dtype), values(rng, k, "float64"), method, boundary)
+
+
+BATCHES = [
+    ((30, 20, 40), (0, 1), (3, 4)), ((30, 20, 5), (0, 1), (4, 3)), ((40, 33, 7), (0,), (9,)), ((40, 2, 33), (0,), (9,)),
+    ((6, 5, 31, 29), (2, 3), (5, 2)), ((6, 31, 5, 29), (1, 3), (5, 2)), ((6, 31, 5, 9), (0, 1), (2, 5)),
+    ((12, 2, 13, 2, 14), (0, 2, 4), (3, 4, 2)), ((12, 13, 14, 2), (0, 1, 2), (3, 2, 4)), ((2, 3, 4, 5), (3, 0, 2), (2, 2, 3)),
+    ((3000, 3), (0,), (50,)), ((3, 3000), (1,), (51,)), ((40, 3000, 3), (0, 1), (3, 5)), ((100, 37), (0,), (8,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "uint8"])
+@pytest.mark.parametrize("method", ["direct", "fft", "auto"])
+@pytest.mark.parametrize(("n", "axes", "k"), BATCHES)
+def test_batches(n, axes, k, method, dtype, rng):
+    x, weights = values(rng, n, dtype), values(rng, k, "float64")
+    for mode, boundary in (("same", "reflect"), ("full", "wrap"), ("valid", "zero"), ("full", "constant")):
+        options = {"mode": mode, "boundary": boundary, "axes": axes}
+        case = Case(x, weights, options | ({"fill_value": 2.0} if boundary == "constant" else {}))
+        got = convkit.convolve(x, weights, method=method, **case.options)
+        bound = bound_of("direct", case) if method == "direct" else np.maximum(
+            bound_of("direct", case), bound_of("fft", case))  # fmt: skip
+        x64, w64 = (a.astype(np.result_type(case.work, np.float64)) for a in case.cast())
+        want = reference.convolve(x64, w64, precise=False, **case.options)
+        reference.assert_within(got, want, 2 * bound, f"{method} {n} {axes} {k} {mode} {boundary}")
 
 
 @pytest.mark.parametrize("method", ["direct", "auto", "fft"])
@@ -310,6 +352,14 @@ def test_boundaries_differ(rng):
     for i, a in enumerate(results):
         for b in results[:i]:
             assert not np.allclose(a, b)
+
+
+@pytest.mark.parametrize("fill_value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "int64"])
+def test_a_fill_value_that_is_not_finite_marks_what_it_reached(fill_value, dtype):
+    x = np.arange(1, 7).astype(dtype)
+    got = convkit.convolve(x, [1, 2, 4], boundary="constant", fill_value=fill_value)
+    np.testing.assert_array_equal(got, [fill_value, 11, 18, 25, 32, fill_value])
 
 
 def test_a_different_boundary_on_each_axis(rng):

@@ -111,9 +111,7 @@ def fresh(code):
     return json.loads(done.stdout)
 
 
-LOADED = (
-    "import sys, json; import convkit{then}; print(json.dumps([n for n in sys.modules if n.split('.')[0] in {names}]))"
-)
+LOADED = "import sys, json; import convkit{then}; print(json.dumps([n for n in sys.modules if n.split('.')[0] in {names}]))"
 
 
 def test_import_loads_nothing_heavy():

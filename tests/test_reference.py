@@ -47,9 +47,7 @@ def test_one_sum_at_a_time(case):
 def test_extension_is_that_of_numpy_pad(n, before, after, boundary):
     x = np.arange(1, n + 1)
     mode = "constant" if boundary == "zero" else boundary
-    np.testing.assert_array_equal(
-        reference.extend(x, [(before, after)], boundary), np.pad(x, (before, after), mode=mode)
-    )
+    np.testing.assert_array_equal(reference.extend(x, [(before, after)], boundary), np.pad(x, (before, after), mode=mode))
 
 
 @given(st.data(), SEEDS, st.sampled_from((1, 2, 3)), st.sampled_from(MODES))

@@ -82,6 +82,12 @@ def test_bad_options(what, function):
     refused(lambda: function(X2, W2, **options), *words)
 
 
+@pytest.mark.parametrize("what", [k for k in BAD if not k.startswith("out")])
+def test_bad_options_with_integers(what):
+    options, words = BAD[what]
+    refused(lambda: convkit.convolve(X2.astype(np.uint8), W2.astype(int), **options), *words)
+
+
 @pytest.mark.parametrize("what", [k for k in BAD if not k.startswith("method")])
 def test_bad_options_of_separable(what):
     options, words = BAD[what]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convkit._core.geometry import Geometry, axis_geometry
 from convkit._core.typing import Array, BoolArray
 
 _KEPT = {"e", "f", "d", "F", "D"}
@@ -108,6 +109,23 @@ def convolution_axes(axes: Any, x_shape: tuple[int, ...], w_ndim: int, name: str
     return result
 
 
+def geometry(samples: Sequence[int], taps: Sequence[int], mode: str) -> tuple[Geometry, ...]:
+    """Geometry per convolved axis.
+
+    Raises
+    ------
+    ValueError
+        For ``valid`` where neither operand is the larger in every axis.
+    """
+    pairs = list(zip(samples, taps, strict=True))
+    if mode == "valid" and not (all(n >= k for n, k in pairs) or all(n <= k for n, k in pairs)):
+        raise ValueError(
+            f"mode='valid' needs one operand at least as large as the other in every axis, but x has {tuple(samples)} samples "
+            f"there and weights {tuple(taps)}; use mode='same' or 'full', or crop one of them"
+        )
+    return tuple(axis_geometry(n, k, mode) for n, k in pairs)
+
+
 class Arithmetic(NamedTuple):
     """`work`: dtype of the kernels; `result`: dtype handed back."""
 
@@ -129,7 +147,8 @@ def arithmetic(x: np.dtype[Any], weights: np.dtype[Any], dtype: Any, name: str =
     try:
         result = np.dtype(dtype).newbyteorder("=")
     except TypeError:
-        raise TypeError(f"dtype={dtype!r} is not a dtype that NumPy knows") from None
+        raise TypeError(f"dtype={dtype!r} is not a dtype that NumPy knows; allowed are integers, float16, float32, float64, "
+                        "complex64 and complex128") from None
     if result.kind not in "iu" and result.char not in _KEPT:
         raise TypeError(f"dtype={result} cannot hold the result; allowed are integers, float16, float32, float64, complex64 "
                         "and complex128")

@@ -9,7 +9,7 @@ def info_command() -> None:
     """Show versions, cores, vector width, the cache directory and the CUDA state."""
     from convkit._core.jit import cache_directory
     from convkit.bench.machine import cuda_state, machine, versions
-    from convkit.kernels.correlate import correlate_rows
+    from convkit.kernels.correlate import correlate_box
 
     where = machine()
     lines = {
@@ -18,7 +18,7 @@ def info_command() -> None:
         "processor": str(where["processor"]),
         "cores": f"{where['cores']}, this process may use {where['workers']}",
         "vector width": f"{where['vector_bits']} bits",
-        "cache": str(cache_directory(correlate_rows) or "none: every process compiles anew"),
+        "cache": str(cache_directory(correlate_box) or "none: every process compiles anew"),
         "CUDA": cuda_state(),
     }
     width = max(map(len, lines))

@@ -28,11 +28,12 @@ def _run(x: Any, weights: Any, convolution: bool, mode: str, boundary: Boundary,
     w = checks.numbers(weights, "weights")
     where = checks.convolution_axes(axes, samples.shape, w.ndim)
     names = normalize(boundary, w.ndim, fill_value)
-    geometry = planning.checked_geometry([samples.shape[a] for a in where], w.shape, mode)
+    geometry = checks.geometry([samples.shape[a] for a in where], w.shape, mode)
     kinds = checks.arithmetic(samples.dtype, w.dtype, dtype)
     double = w.astype(np.complex128 if w.dtype.kind == "c" else np.float64)
     absolute = float(np.abs(double).sum())
     valid = validity(x, samples, mask, nan_policy, [(abs(double.sum()), absolute)], kinds.result, "weights")
+    checks.fill(fill_value, kinds.work)
     bound = checks.exact_bound(samples, w, fill_value) if valid is None else math.inf
     work, exact = planning.exact_arithmetic(kinds, bound)
     fill = checks.fill(fill_value, work)
@@ -245,11 +246,12 @@ def convolve_separable(x: ArrayLike, taps: Sequence[ArrayLike | None], *, mode: 
     where = checks.convolution_axes(axes, samples.shape, len(arrays), "taps")
     names = normalize(boundary, len(arrays), fill_value)
     lengths = [1 if t is None else t.size for t in arrays]
-    geometry = planning.checked_geometry([samples.shape[a] for a in where], lengths, mode)
+    geometry = checks.geometry([samples.shape[a] for a in where], lengths, mode)
     given = [t for t in arrays if t is not None]
     kinds = checks.arithmetic(samples.dtype, np.result_type(*given) if given else np.dtype(np.float32), dtype, "taps")
     sums = [(abs(complex(t.sum())), float(np.abs(t.astype(np.complex128)).sum())) for t in given]
     valid = validity(x, samples, mask, nan_policy, sums, kinds.result, "taps of an axis")
+    checks.fill(fill_value, kinds.work)
     bound = math.inf
     if valid is None and all(t.dtype.kind in "biu" for t in given):
         bound = checks.exact_bound(samples, np.array([math.prod(int(np.abs(t.astype(object)).sum()) for t in given)],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -11,14 +11,17 @@ from convkit._core import workers as pool
 from convkit._core.boundary import index_map
 from convkit._core.geometry import Geometry, layout
 from convkit._core.typing import Array
-from convkit.kernels.correlate import correlate_rows, minimum_columns
+from convkit.kernels.correlate import correlate_box, minimum_columns
 
 # Operations in one piece of work: about 0.1 ms, several times what handing it over costs.
 PIECE = 8e6
-# Elements of a row that a piece reads at most: the rows of one strip then stay in the second-level cache.
+# Outputs in one piece at most, and elements of a row: the rows it reads then stay in the second-level cache.
+OUTPUTS = 1 << 18
 SPAN = 8192
-# Elements of a row that are gathered at a time near an edge.
-CHUNK = 1024
+# Elements gathered at a time near an edge, or where samples are converted.
+BUFFER = 1 << 17
+Box: TypeAlias = tuple[int, int, int, int, int, int]
+
 _IDENTITY = Geometry(0, 1, 0, 0)
 
 
@@ -73,10 +76,12 @@ def _volume(x: Array, plan: Any, weights: Array, geometry: Sequence[Geometry], b
     minimum: int = minimum_columns(w.dtype)
     arguments = (flat, shape, *maps, before, step, w.dtype.type(fill), w, tuple(taps), target, tuple(extent))
 
-    def work(part: tuple[int, int, int, int]) -> None:
-        correlate_rows(*arguments, part, minimum, CHUNK)
+    def work(box: Box) -> None:
+        rows = (box[1] - box[0] + taps[0] - 1) * (box[3] - box[2] + taps[1] - 1)
+        chunk = max(64, (BUFFER // rows - (taps[2] - 1) * step) // 64 * 64)
+        correlate_box(*arguments, box, minimum, chunk)
 
-    pool.run(work, pieces(extent[0] * extent[1], extent[2], int(np.prod(taps))), workers)
+    pool.run(work, boxes(extent, taps), workers)
 
 
 def _beyond(n: int, g: Geometry, boundary: str) -> Array:
@@ -87,17 +92,21 @@ def _beyond(n: int, g: Geometry, boundary: str) -> Array:
     return np.concatenate([ahead, past])
 
 
-def pieces(rows: int, columns: int, taps: int) -> list[tuple[int, int, int, int]]:
-    """Cut ``rows x columns`` outputs of `taps` taps into pieces of work, without regard to the workers."""
+def boxes(extent: Sequence[int], taps: Sequence[int]) -> list[Box]:
+    """Cut the outputs into pieces of work, without regard to the workers."""
+    depth, rows, columns = extent
+    per_output = 2.0 * taps[0] * taps[1] * taps[2]
     spans = -(-columns // SPAN)
-    if rows < 4:
-        spans = max(spans, min(-(-columns // 2048), int(2.0 * taps * columns * rows / PIECE) + 1))
-    width = -(-columns // spans)
-    width = -(-width // 64) * 64
-    high = max(16, int(PIECE / (2.0 * taps * width)) // 16 * 16)
-    high = min(high, max(16, (1 << 18) // width // 16 * 16))
-    return [(r, min(r + high, rows), c, min(c + width, columns))
-            for r in range(0, rows, high) for c in range(0, columns, width)]
+    if depth * rows < 4:
+        spans = max(spans, min(-(-columns // 2048), int(per_output * columns * rows * depth / PIECE) + 1))
+    wide = (-(-columns // spans) + 63) // 64 * 64
+    # A volume's planes share most of what they read: at least eight go together.
+    deep = min(depth, 8)
+    high = max(16, min(int(PIECE / (per_output * wide * deep)), OUTPUTS // (wide * deep)) // 16 * 16)
+    if high >= rows:
+        deep = max(deep, min(int(PIECE / (per_output * wide * rows)), OUTPUTS // (wide * rows)))
+    return [(z, min(z + deep, depth), y, min(y + high, rows), c, min(c + wide, columns))
+            for z in range(0, depth, deep) for y in range(0, rows, high) for c in range(0, columns, wide)]
 
 
 def _writable(array: Array) -> Array:

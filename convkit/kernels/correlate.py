@@ -91,120 +91,117 @@ def gather(x, start, n, before, step, beyond, fill, first, count, out, at):
     The row of `n` samples begins at ``x[start]`` (negative: a row of fill); ``beyond`` holds the sources of the
     samples before and after it, -1 for `fill`.
     """
+    line = out[at : at + count]
     if start < 0:
-        for i in range(count):
-            out[at + i] = fill
+        line[:] = fill
         return
     lead = before * step
     inner0 = min(max(lead - first, 0), count)
     inner1 = max(min(lead + n * step - first, count), inner0)
     run = x[start + first - lead + inner0 : start + first - lead + inner1]
-    line = out[at + inner0 : at + inner1]
-    for i in range(inner1 - inner0):
-        line[i] = run[i]
-    for i in range(inner0):
-        source = beyond[(first + i) // step]
-        out[at + i] = fill if source < 0 else x[start + source * step + (first + i) % step]
+    middle = line[inner0:inner1]
+    for i in range(middle.size):
+        middle[i] = run[i]
     extra = max(before, 0) - before - n
-    for i in range(inner1, count):
-        source = beyond[(first + i) // step + extra]
-        out[at + i] = fill if source < 0 else x[start + source * step + (first + i) % step]
+    for side in range(2):
+        i, end, skip = (0, inner0, 0) if side == 0 else (inner1, count, extra)
+        sample, lane = (first + i) // step, (first + i) % step
+        while i < end:
+            source = beyond[sample + skip]
+            line[i] = fill if source < 0 else x[start + source * step + lane]
+            i += 1
+            lane += 1
+            if lane == step:
+                sample += 1
+                lane = 0
 
 
-def _correlate_rows(x, shape, depths, rows, beyond, before, step, fill, w, taps, out, extent, part, minimum, chunk):
-    """Correlate a block of rows and columns of the volume ``x`` of ``shape`` = (D, H, W), W in samples.
+def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, out, extent, box, minimum, chunk):
+    """Correlate a box of outputs of the volume ``x`` of ``shape`` = (D, H, W), W in samples.
 
     ``depths`` and ``rows`` are index maps of the extended first two axes; ``beyond`` and ``before`` those of the
-    last. ``extent`` is the shape of ``out``, its last axis in elements (samples * step); ``part`` = (r0, r1, c0, c1):
-    rows of the flattened first two axes, columns in elements. ``minimum`` columns are needed by `segment`; wider
-    parts near an edge are gathered ``chunk`` columns at a time. Rows that need no conversion are read in place.
+    last. ``extent`` is the shape of ``out``, its last axis in elements (samples * step); ``box`` = (z0, z1, y0, y1,
+    c0, c1), columns in elements. `segment` needs ``minimum`` columns. Columns near an edge, or samples of another
+    dtype than the weights, are gathered ``chunk`` columns at a time; all others are read in place.
     """
     height, width = shape[1], shape[2]
     kd, kh, kw = taps
-    r0, r1, c0, c1 = part
+    z0, z1, y0, y1, c0, c1 = box
     pitch = extent[2]
     reach = (kw - 1) * step
-    in_place = x.dtype == w.dtype
-    # A gathered strip repeats kh - 1 rows, so it is several times as high.
-    tall = min(max(4 * kh, 16), 64)
-    table = np.empty(kd * (tall + kh - 1), np.int64)
-    local = np.empty(kd * (tall + kh - 1), np.int64)
-    buffer = np.empty(0, w.dtype)
-    spare = np.empty(tall * minimum, w.dtype)
-    r = r0
-    while r < r1:
-        z, y = r // extent[1], r % extent[1]
-        high = min(tall, extent[1] - y, r1 - r)
-        plane = high + kh - 1
-        filled = False
-        for dz in range(kd):
-            source_z = depths[z + dz]
-            for dy in range(plane):
-                source_y = rows[y + dy]
-                if source_z < 0 or source_y < 0:
-                    table[dz * plane + dy] = -1
-                    filled = True
-                else:
-                    table[dz * plane + dy] = (source_z * height + source_y) * width * step
-        # Columns inner0 : inner1 need no sample beyond the ends of a row.
-        inner0 = max(c0, before * step)
-        inner1 = min(c1, (before + width) * step - reach)
-        if not in_place or (filled and fill != 0) or inner1 - inner0 < minimum:
-            inner0 = inner1 = c1
+    high = y1 - y0
+    plane = high + kh - 1
+    table = np.empty((z1 - z0 + kd - 1) * plane, np.int64)
+    filled = False
+    for t in range(table.size):
+        source_z, source_y = depths[z0 + t // plane], rows[y0 + t % plane]
+        if source_z < 0 or source_y < 0:
+            table[t] = -1
+            filled = True
         else:
-            if inner0 > c0:
-                inner0 = min(c0 + (inner0 - c0 + minimum - 1) // minimum * minimum, inner1)
-            if c1 > inner1:
-                inner1 = max(c1 - (c1 - inner1 + minimum - 1) // minimum * minimum, inner0)
-            if inner1 - inner0 < minimum:
-                inner0 = inner1 = c1
-            else:
-                _in_place(x, table, plane, high, w, kd, kh, kw, step, inner0 - before * step, inner1 - inner0,
-                          out, r * pitch + inner0, pitch)
-        for side in range(2):
-            a, end = (c0, inner0) if side == 0 else (inner1, c1)
-            while a < end:
-                b = min(end, a + chunk)
-                # A ragged end reaches back over columns already done: the same sums, the same bits.
-                n_cols = max(b - a, min(minimum, b - c0))
-                a = b - n_cols
-                padded = max(n_cols, minimum)
-                length = padded + reach
-                if buffer.size < kd * plane * length:
-                    buffer = np.empty(kd * (tall + kh - 1) * (max(chunk, minimum) + reach), w.dtype)
-                for t in range(kd * plane):
-                    local[t] = t * length
-                    if table[t] < 0 and fill == 0:
-                        local[t] = -1
-                        continue
-                    gather(x, table[t], width, before, step, beyond, fill, a, n_cols + reach, buffer, t * length)
-                    buffer[t * length + n_cols + reach : (t + 1) * length] = 0
+            table[t] = (source_z * height + source_y) * width * step
+    # Columns inner0 : inner1 need no sample beyond the ends of a row; the parts beside them are whole vectors wide.
+    inner0 = max(c0, before * step)
+    inner1 = min(c1, (before + width) * step - reach)
+    inner0 = c0 + (inner0 - c0 + minimum - 1) // minimum * minimum
+    inner1 = c1 - (c1 - inner1 + minimum - 1) // minimum * minimum
+    if not (x.dtype == w.dtype) or (filled and fill != 0) or inner1 - inner0 < 8 * minimum:
+        inner0 = inner1 = c1
+    else:
+        for z in range(z1 - z0):
+            o = ((z0 + z) * extent[1] + y0) * pitch + inner0
+            _in_place(x, table, z * plane, plane, high, w, kd, kh, kw, step, inner0 - before * step, inner1 - inner0,
+                      out, o, pitch)
+    if inner0 == c0 and inner1 == c1:
+        return
+    widest = max(min(chunk, c1 - c0), minimum) + reach
+    buffer = np.empty(table.size * widest, w.dtype)
+    local = np.empty(table.size, np.int64)
+    spare = np.empty(high * minimum if c1 - c0 < minimum else 0, w.dtype)
+    for side in range(2):
+        a, end = (c0, inner0) if side == 0 else (inner1, c1)
+        while a < end:
+            b = min(end, a + chunk)
+            # A ragged end reaches back over columns already done: the same sums, the same bits.
+            n_cols = max(b - a, min(minimum, b - c0))
+            a = b - n_cols
+            padded = max(n_cols, minimum)
+            length = padded + reach
+            for t in range(table.size):
+                local[t] = t * length
+                if table[t] < 0 and fill == 0:
+                    local[t] = -1
+                    continue
+                gather(x, table[t], width, before, step, beyond, fill, a, n_cols + reach, buffer, t * length)
+                buffer[t * length + n_cols + reach : (t + 1) * length] = 0
+            for z in range(z1 - z0):
+                o = ((z0 + z) * extent[1] + y0) * pitch + a
                 if n_cols == padded:
-                    segment(buffer, local, 0, plane, high, w, kd, kh, kw, step, 0, n_cols, out, r * pitch + a, pitch)
-                else:
-                    segment(buffer, local, 0, plane, high, w, kd, kh, kw, step, 0, padded, spare, 0, padded)
-                    for i in range(high):
-                        for c in range(n_cols):
-                            out[(r + i) * pitch + a + c] = spare[i * padded + c]
-                a = b
-        r += high
+                    segment(buffer, local, z * plane, plane, high, w, kd, kh, kw, step, 0, n_cols, out, o, pitch)
+                    continue
+                segment(buffer, local, z * plane, plane, high, w, kd, kh, kw, step, 0, padded, spare, 0, padded)
+                for i in range(high):
+                    out[o + i * pitch : o + i * pitch + n_cols] = spare[i * padded : i * padded + n_cols]
+            a = b
 
 
-def _in_place(x, offsets, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
+def _in_place(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
     """`segment` on the samples themselves; samples of another dtype never get here."""
-    if x.dtype == w.dtype:
-        segment(x, offsets, 0, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch)
+    segment(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch)
 
 
 @overload(_in_place)
-def _in_place_compiled(x, offsets, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
+def _in_place_compiled(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
     if x.dtype == w.dtype:
-        def impl(x, offsets, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
-            segment(x, offsets, 0, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch)
-    else:
-        def impl(x, offsets, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
-            pass
-    return impl
+        return _in_place
+    def nothing(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
+        pass
+    return nothing
 
 
-correlate_rows = kernel(_correlate_rows)
+correlate_box = kernel(_correlate_box)
+
+
+def minimum_columns(dtype: Any) -> int:
+    """Fewest columns that `segment` can write for arrays of `dtype`."""
+    return max(1, simd.lanes(dtype)) if np.dtype(dtype).kind == "f" else 1

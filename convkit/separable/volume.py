@@ -19,6 +19,10 @@ _BUDGET = 1.5e10
 _SMALL = 60
 # Weights of as many entries take seconds along all axes.
 _LARGE = 40_000
+# OpenBLAS spreads factorisations from 128 rows on, and products of more than 64**3 operations, over threads
+# that spin while they wait: on two cores with other work, 0.1 ms became 200 ms.
+_LAPACK = 120
+_TILE = 48
 
 
 def volume_terms(w: Array, rtol: float, most: int) -> Factors:
@@ -82,7 +86,9 @@ def _distinct(rows: Array) -> tuple[Array, Array]:
         first = int(np.argmax(sizes * left))
         unit = rows[first] / sizes[first]
         likeness = rows @ unit.conj()
-        group = left & (np.linalg.norm(rows - np.outer(likeness, unit), axis=1) <= 1e-14)
+        group = left & (np.abs(likeness) >= (1 - 1e-10) * sizes)
+        # That test sees no angle below 1e-5; this one sees them all.
+        group[group] = np.linalg.norm(rows[group] - np.outer(likeness[group], unit), axis=1) <= 1e-14
         group[first] = True
         z = np.where(group, likeness, 0)
         basis.append(z / np.linalg.norm(z))
@@ -106,10 +112,11 @@ class _Search:
         """Decomposition of the lowest rank up to `most` that reaches the goal, or None."""
         # Special weights have one of the first ranks; almost all weights have the generic one, or little more.
         generic = math.ceil(self.core.size / (sum(self.core.shape) - 2))
-        ladder = {self.least, self.least + 1, self.least + 2, generic + 1, generic + 3}
+        between = (self.least + generic) // 2 + 2
+        ladder = {self.least, self.least + 1, self.least + 2, between, generic + 1, generic + 3}
         found, failed = None, {self.least - 1}
         for rank in sorted(rank for rank in ladder if self.least <= rank <= most):
-            found = self.attempt(rank)
+            found = self.attempt(rank, 4 if rank * sum(self.core.shape) <= _LAPACK else 2)
             if found is not None:
                 break
             failed.add(rank)
@@ -124,9 +131,9 @@ class _Search:
                 found = lower
         return found
 
-    def attempt(self, rank: int) -> Factors | None:
+    def attempt(self, rank: int, tries: int = 4) -> Factors | None:
         """Return factors of `rank` terms that reach the goal, or None."""
-        for factors, penalty in self.starts(rank):
+        for factors, penalty in self.starts(rank, tries):
             if self.work + 20 * self.cost(rank) > _BUDGET:
                 break
             error, factors = self.refine(factors, penalty, 80)
@@ -141,7 +148,7 @@ class _Search:
         if error < self.closest[0]:
             self.closest = error, head
         if self.cost(rank) < _BUDGET / 100:
-            for factors, penalty in list(self.starts(rank))[-3:]:
+            for factors, penalty in self.starts(rank, 3):
                 self.refine(factors, penalty, 60, patient=True)
             self.refine(self.closest[1], 0.0, 100, patient=True)
         return self.closest[1]
@@ -149,15 +156,15 @@ class _Search:
     def cost(self, rank: int) -> float:
         """Operations of one step of `refine`, the overhead of its calls included."""
         n = rank * sum(self.core.shape)
-        return n**3 / 3 + 60 * n**2 + 4e6
+        return n**3 * (1 / 3 if n <= _LAPACK else 1.2) + 60 * n**2 + 4e6
 
-    def starts(self, rank: int) -> Iterator[tuple[Factors, float]]:
-        """Factors to start from, each with the penalty on their size that it begins with."""
+    def starts(self, rank: int, tries: int) -> Iterator[tuple[Factors, float]]:
+        """Factors to start from, `tries` besides the pencils, each with the penalty that it begins with."""
         rng = np.random.default_rng(rank)
         yield from ((factors, 0.0) for factors in self.pencils(rank, rng))
         if rank <= self.slices[0].shape[1]:
             yield [f[:, :rank] for f in self.slices], 1e-3
-        for _ in range(3):
+        for _ in range(tries - 1):
             factors = [rng.standard_normal((k, rank)) for k in self.core.shape]
             if np.iscomplexobj(self.core):
                 factors = [f + 1j * rng.standard_normal(f.shape) for f in factors]
@@ -205,8 +212,6 @@ class _Search:
         The penalty on the norm of the factors falls with every step: it keeps early steps from terms that
         grow and cancel. Unless `patient`, gives up where the goal is out of reach in the steps left.
         """
-        import scipy.linalg
-
         rank = factors[0].shape[1]
         cuts = np.cumsum([f.size for f in factors])[:-1]
         best: tuple[float, Factors] = (math.inf, factors)
@@ -230,7 +235,7 @@ class _Search:
             damped = normal.copy()
             damped.flat[:: len(damped) + 1] += damping + penalty
             try:
-                step = scipy.linalg.cho_solve(scipy.linalg.cho_factor(damped, check_finite=False), downhill)
+                step = _solved(damped, downhill)
             except np.linalg.LinAlgError:  # rounding has left the matrix indefinite
                 step = np.zeros_like(vector)
             trial = [part.reshape(-1, rank) for part in np.split(vector + step, cuts)]
@@ -288,6 +293,36 @@ def _normal_matrix(factors: Factors) -> Array:
             matrix[ends[d] : ends[d + 1], ends[e] : ends[e + 1]] = block
             matrix[ends[e] : ends[e + 1], ends[d] : ends[d + 1]] = block.conj().T
     return matrix
+
+
+def _solved(matrix: Array, right: Array) -> Array:
+    """Solution of a positive definite system, by Cholesky's method; tiled where it is large."""
+    import scipy.linalg
+
+    n, size = len(matrix), _TILE
+    if n <= _LAPACK:
+        solution: Array = scipy.linalg.cho_solve(scipy.linalg.cho_factor(matrix, check_finite=False), right)
+        return solution
+    count = -(-n // size)
+    padded = np.eye(count * size, dtype=matrix.dtype)
+    padded[:n, :n] = matrix
+    tiles = np.ascontiguousarray(padded.reshape(count, size, count, size).swapaxes(1, 2))
+    y = np.zeros((count, size, 1), dtype=matrix.dtype)
+    y.reshape(-1)[:n] = right
+    (invert,) = scipy.linalg.get_lapack_funcs(("trtri",), (matrix,))
+    inverse = np.empty((count, size, size), dtype=matrix.dtype)
+    for k in range(count):
+        inverse[k] = invert(np.linalg.cholesky(tiles[k, k]), lower=1)[0]
+        y[k] = inverse[k] @ y[k]
+        column = tiles[k + 1 :, k] @ inverse[k].conj().T
+        tiles[k + 1 :, k] = column
+        y[k + 1 :] -= column @ y[k]
+        for j in range(len(column)):
+            tiles[k + 1 + j :, k + 1 + j] -= column[j:] @ column[j].conj().T
+    for k in range(count - 1, -1, -1):
+        y[k] = inverse[k].conj().T @ y[k]
+        y[:k] -= tiles[k, :k].conj().swapaxes(1, 2) @ y[k]
+    return y.reshape(-1)[:n]
 
 
 def _gradients(residual: Array, factors: Factors) -> Factors:

@@ -53,9 +53,7 @@ def test_low_rank_images(rank, side, boundary, dtype, rng):
     x = rng.standard_normal((90, 101)).astype(dtype)
     found = convkit.separate(weights.astype(dtype), rtol=1e-7 if dtype == "float32" else 1e-14)
     want = reference.convolve(x.astype(float), weights.astype(dtype).astype(float), boundary=boundary)
-    bound = reference.separable_bound(
-        x, weights, dtype, found.terms, found.error + 8 * reference.eps(dtype), boundary=boundary
-    )
+    bound = reference.separable_bound(x, weights, dtype, found.terms, found.error + 8 * reference.eps(dtype), boundary=boundary)
     for method in ("separable", "direct", "auto", "fft"):
         got = convkit.convolve(x, weights, method=method, boundary=boundary)
         room = np.maximum(bound, reference.fft_bound(x, weights, dtype)) if method in ("fft", "auto") else bound

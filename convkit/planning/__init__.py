@@ -1,0 +1,7 @@
+"""Planning: which method, which tiles, which arithmetic; by a cost model and gates on the data."""
+
+from convkit.planning.choose import METHODS, Plan, choose_method, decide
+from convkit.planning.cost import Work, measure
+from convkit.planning.gates import exact_arithmetic
+
+__all__ = ["METHODS", "Plan", "Work", "choose_method", "decide", "exact_arithmetic", "measure"]

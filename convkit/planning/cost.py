@@ -1,0 +1,117 @@
+"""The cost model: expected seconds of each method on one worker, and the cheapest FFT tiles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from convkit._core.geometry import Geometry
+
+# The shipped profile, float32 on one worker (AVX-512, 3.7 GHz): seconds per operation of the vector kernels, per
+# output sample, and per call; the plain loops (complex and 64-bit integers) are slower by the factors below.
+OPERATION = 1 / 112e9
+OUTPUT = 0.35e-9
+CALL = 8e-6
+SLOWER = {"f": 1.0, "d": 2.0, "F": 9.0, "D": 14.0, "q": 6.0}
+# A line of outputs has no second row to share what it loads.
+LINE = 2.0
+# Seconds per element and log2(elements) of a forward and an inverse real float32 transform: up to the size of the
+# second-level cache, of 8 MiB, and beyond; what a tile costs before its first element; per element copied.
+TRANSFORM = (0.30e-9, 0.37e-9, 0.55e-9)
+TILE = 60e-6
+COPY = 0.6e-9
+GROUP = 1 << 16
+
+
+class Work(NamedTuple):
+    """The size of a convolution: samples and outputs per convolved axis, taps, and the size of the batch."""
+
+    samples: tuple[int, ...]
+    outputs: tuple[int, ...]
+    taps: tuple[int, ...]
+    batch: int
+    char: str
+
+
+class Tiling(NamedTuple):
+    """Transform length per axis, and seconds that the model expects on one worker."""
+
+    lengths: tuple[int, ...]
+    seconds: float
+
+
+def _transform_seconds(elements: int, itemsize: int) -> float:
+    size = elements * itemsize
+    rate = TRANSFORM[0] if size <= 1 << 21 else TRANSFORM[1] if size <= 1 << 23 else TRANSFORM[2]
+    return elements * (rate * max(1.0, math.log2(elements)) * (1.0 if itemsize == 4 else 1.45) + COPY * itemsize / 4)
+
+
+def _fast_length(n: int, real: bool) -> int:
+    from scipy.fft import next_fast_len
+
+    return int(next_fast_len(n, real))
+
+
+@lru_cache(maxsize=1024)
+def tiling(outputs: tuple[int, ...], taps: tuple[int, ...], batch: int, char: str) -> Tiling:
+    """Cheapest overlap-save tiles for `batch` arrays of `outputs` of `taps` weights in dtype `char`."""
+    kind = np.dtype(char)
+    real = kind.kind == "f"
+    itemsize = kind.itemsize if real else kind.itemsize // 2
+    parts = 1 if real else 2
+    targets: list[int] = [2**p * f // 2 for p in range(8, 21) for f in (2, 3)] if len(taps) == 1 else (
+        [64, 96, 128, 192, 256, 320, 384, 512, 640, 768, 1024, 1536, 2048] if len(taps) == 2
+        else [16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256])
+    choices: list[list[tuple[int, int]]] = []
+    for m, k in zip(outputs, taps, strict=True):
+        whole = _fast_length(m + k - 1, real)
+        sizes = {whole} | {_fast_length(t, real) for t in targets if t >= 1.25 * k and t < whole}
+        # Of the sizes that need as many tiles, only the smallest can be the best.
+        least = {-(-m // (size - k + 1)): size for size in sorted(sizes, reverse=True)}
+        choices.append([(size, count) for count, size in least.items()])
+    best: Tiling | None = None
+    for combination in product(*choices):
+        elements = math.prod(size for size, _ in combination) * parts
+        count = math.prod(n for _, n in combination) * batch
+        together = max(1, GROUP // elements) if len(taps) == 1 or batch > 1 else 1
+        one = _transform_seconds(elements, itemsize)
+        seconds = count * one + -(-count // together) * TILE + one / 2
+        if best is None or seconds < best.seconds:
+            best = Tiling(tuple(size for size, _ in combination), seconds)
+    assert best is not None
+    return best
+
+
+def direct_seconds(work: Work) -> float:
+    """Expected time of the direct method on one worker."""
+    outputs = work.batch * math.prod(work.outputs)
+    taps = math.prod(work.taps)
+    line = LINE if len(work.taps) == 1 and work.batch < 4 else 1.0
+    per_output = 2 * taps * OPERATION * (1 + 1.2 / work.taps[-1]) * line + OUTPUT
+    return CALL + outputs * per_output * SLOWER[work.char]
+
+
+def separable_seconds(work: Work, rank: int) -> float:
+    """Expected time of `rank` terms of one pass per axis."""
+    total = 0.0
+    sizes = list(work.samples)
+    for axis, (k, m) in enumerate(zip(work.taps, work.outputs, strict=True)):
+        sizes[axis] = m
+        batch = work.batch * math.prod(sizes) // m
+        total += direct_seconds(Work((work.samples[axis],), (m,), (k,), batch, work.char))
+        # Each pass writes and reads an array that no cache holds.
+        total += batch * m * np.dtype(work.char).itemsize * (0.15e-9 if batch * m > 1 << 19 else 0.03e-9)
+    return rank * total
+
+
+def measure(x_shape: Sequence[int], taps: Sequence[int], axes: Sequence[int], geometry: Sequence[Geometry],
+            dtype: np.dtype[Any]) -> Work:
+    """Size of a convolution."""
+    samples = tuple(x_shape[a] for a in axes)
+    batch = math.prod(x_shape) // math.prod(samples)
+    return Work(samples, tuple(g.length for g in geometry), tuple(taps), batch, dtype.char if dtype != np.int64 else "q")
