@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convkit._core import checks
 from convkit._core.boundary import Boundary, index_map, normalize
 from convkit._core.geometry import MODES, axis_geometry
 from convkit._core.typing import Array, ArrayLike, IntArray
@@ -119,16 +120,9 @@ def _sources(n: int, k: int, mode: str, boundary: str) -> IntArray:
 
 
 def _weights(weights: ArrayLike) -> Array:
-    w = np.asarray(weights)
-    if w.dtype.kind not in "biufc" or w.dtype.itemsize > (16 if w.dtype.kind == "c" else 8):
-        raise TypeError(
-            f"weights have dtype {w.dtype}; booleans, integers, and real or complex numbers of single or "
-            "double precision are allowed: convert with weights.astype(float)"
-        )
-    if not 1 <= w.ndim <= 3:
+    w = checks.numbers(weights, "weights")
+    if w.ndim > 3:
         raise ValueError(f"weights have {w.ndim} axes (shape {w.shape}); 1, 2 or 3 are allowed")
-    if w.size == 0:
-        raise ValueError(f"weights are empty (shape {w.shape}); every axis needs at least one sample")
     dtype: Any = np.dtype(np.float64) if w.dtype.kind in "biu" else w.dtype.newbyteorder("=")
     return w.astype(np.float32 if dtype == np.float16 else dtype)
 
@@ -149,8 +143,7 @@ def _shape(shape: int | Sequence[int], w: Array) -> tuple[int, ...]:
 
 
 def _boundaries(mode: str, boundary: Boundary, samples: tuple[int, ...], taps: tuple[int, ...]) -> tuple[str, ...]:
-    if mode not in MODES:
-        raise ValueError(f"mode={mode!r} is not known; it may be one of {', '.join(map(repr, MODES))}")
+    checks.word(mode, "mode", MODES)
     words = normalize(boundary, len(samples))
     if mode != "valid":
         return words

@@ -2,12 +2,14 @@
 Full, same and valid
 ====================
 
-A moving average of k samples needs k neighbours, and at the two ends of a signal some of them are missing. *full* keeps every
-sum in which the weights touch the signal at all (n + k - 1 of them), *same* the n in the middle, *valid* only the n - k + 1 in
-which nothing is missing. Where samples are missing zeros are added in their place, and the average sinks towards zero: with 10
-weights only at the rim, with 180 weights on 200 samples nearly everywhere.
+A moving average of k samples needs k neighbours, and at the two ends of a signal some of them are missing.
+*full* keeps every sum in which the weights touch the signal at all (n + k - 1 of them), *same* the n in the
+middle, *valid* only the n - k + 1 in which nothing is missing. Where samples are missing zeros are added in
+their place, and the average sinks towards zero: with 10 weights only at the rim, with 180 weights on 200
+samples nearly everywhere.
 
-(numpy.convolve's "same" has max(n, k) samples; here it always has the n of the signal, which is the same thing for n >= k.)
+(numpy.convolve's "same" has max(n, k) samples; here it always has the n of the signal, which is the same
+thing for n >= k.)
 """
 
 import sys
@@ -33,6 +35,7 @@ for ax, k in zip(axes, (10, 180), strict=True):
     assert [r.size for r in results.values()] == [n + k - 1, n, n - k + 1]
     for r, mode in zip(results.values(), LOOKS, strict=True):
         np.testing.assert_allclose(r, np.convolve(data, box, mode=mode), atol=1e-12)
+    assert results["same"][0] < 0.6 * results["valid"][0]  # the rim sinks
     # "same" begins (k - 1) // 2 into "full", and "valid" k - 1 into it: drawn so, the three lie on one another.
     begins = {"full": 0, "same": (k - 1) // 2, "valid": k - 1}
 

@@ -2,9 +2,10 @@
 Low-pass, high-pass, and vanishing moments
 ==========================================
 
-[1/4, 1/2, 1/4] averages neighbours and keeps what is smooth; [-1/4, 1/2, -1/4] keeps what the average removed, so the two
-outputs add up to the signal. The high-pass has two vanishing moments, sum w[j] = 0 and sum j w[j] = 0, and is therefore exactly
-zero on a constant c and on a line a j + b. What is left are the places where the signal jumps, bends or curves.
+[1/4, 1/2, 1/4] averages neighbours and keeps what is smooth; [-1/4, 1/2, -1/4] keeps what the average
+removed, so the two outputs add up to the signal. The high-pass has two vanishing moments, sum w[j] = 0 and
+sum j w[j] = 0, and is therefore exactly zero on a constant c and on a line a j + b. What is left are the
+places where the signal jumps, bends or curves.
 """
 
 import sys
@@ -53,19 +54,21 @@ for middle in (9.5, 29.5, 49.5):
     ax.text(middle, 0.08, "exactly 0", ha="center", color="0.35")
 ax.set(xlabel="sample", ylabel="value", ylim=(-1.1, 1.3))
 for ax in (axes["signal"], axes["high"]):
+    ax.set_xlim(-2, 72)
     ax.legend(frameon=False, loc="upper left", ncols=2)
     for edge in (19.5, 39.5, 59.5):
         ax.axvline(edge, color="0.85", linewidth=1, zorder=0)
 
 ax = axes["gain"]
 omega = np.linspace(0, np.pi, 200)
-for weights, colour, name, place in ((low, BLUE, "low-pass", (0.14, 0.88)), (high, RED, "high-pass", (0.36, 0.88))):
+for weights, colour, name, place in ((low, BLUE, "low-pass", (0.115, 0.9)), (high, RED, "high-pass", (0.365, 0.85))):
     gain = np.abs(np.exp(-1j * omega[:, None] * j) @ weights)
     ax.plot(omega / (2 * np.pi), gain, color=colour, linewidth=2.5)
     ax.text(*place, name, color=colour, ha="left" if weights is low else "right")
 ax.plot(omega[:90] / (2 * np.pi), omega[:90] ** 2 / 4, ":", color="0.35", linewidth=2)
 ax.text(0.115, 0.02, "starts as $\\omega^2/4$:\na zero of order 2", color="0.35")
-ax.set(xlabel="frequency (cycles per sample)", ylabel="gain", ylim=(0, 1.02), xlim=(0, 0.5), title="what each lets through")
+ax.set(xlabel="frequency (cycles per sample)", ylabel="gain", ylim=(0, 1.02), xlim=(0, 0.5))
+ax.set_title("what each lets through")
 
 path = Path(sys.argv[1] if len(sys.argv) > 1 else ".") / "plot_02_low_and_high_pass.png"
 figure.savefig(path, dpi=100)

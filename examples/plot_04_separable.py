@@ -2,9 +2,9 @@
 A 2-D filter in two passes
 ==========================
 
-Weights that are an outer product, g[i, j] = a[i] b[j], need not be used as a table: filter every row with b, then every column
-of the result with a. The picture is the same, and a pixel costs 15 + 15 multiplications in place of 15 x 15. The low-pass
-[1/4, 1/2, 1/4] gives its 3 x 3 relative [1 2 1; 2 4 2; 1 2 1]/16 in this way.
+Weights that are an outer product, g[i, j] = a[i] b[j], need not be used as a table: filter every row with b,
+then every column of the result with a. The picture is the same, and a pixel costs 15 + 15 multiplications in
+place of 15 x 15. The low-pass [1/4, 1/2, 1/4] gives its 3 x 3 relative [1 2 1; 2 4 2; 1 2 1]/16 in this way.
 """
 
 import sys
@@ -40,7 +40,8 @@ for ax, (title, picture) in zip(axes[0], pictures.items(), strict=True):
     ax.imshow(picture, cmap="gray", vmin=0, vmax=255)
     ax.set_title(title)
 
-tables = {"15 × 15 weights": weights, "= 15 taps along the rows": taps[None, :], "∗ 15 taps along the columns": taps[:, None]}
+row, column = taps[None, :], taps[:, None]
+tables = {"15 × 15 weights": weights, "= 15 taps along the rows": row, "∗ 15 taps along the columns": column}
 for ax, (title, table) in zip(axes[1], tables.items(), strict=True):
     height, width = table.shape
     ax.pcolormesh(np.arange(width + 1) - width / 2, np.arange(height + 1) - height / 2, table, cmap="cividis", vmin=0,

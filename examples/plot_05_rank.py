@@ -2,10 +2,11 @@
 The rank of a kernel
 ====================
 
-Any 2-D weights are a sum of outer products, and the rank is the number of terms that it takes; each term is one pass along the
-rows and one along the columns. Many kernels in use have rank 1 or 2. A disk of 21 x 21 has rank 7: its seven terms cost 294
-multiplications a pixel, the table 441, and fewer terms do if the error is allowed, which ``separate`` tells. A line across the
-grid has the full rank, and nothing is to be gained. (Brown is positive, purple negative.)
+Any 2-D weights are a sum of outer products, and the rank is the number of terms that it takes; each term is
+one pass along the rows and one along the columns. Many kernels in use have rank 1 or 2. A disk of 21 x 21 has
+rank 7: its seven terms cost 294 multiplications a pixel, the table 441, and fewer terms do if the error is
+allowed, which ``separate`` tells. A line across the grid has the full rank, and nothing is to be gained.
+(Brown is positive, purple negative.)
 """
 
 import sys
@@ -39,20 +40,19 @@ for terms, approximation in near.items():
     best = np.sqrt((singular[terms:] ** 2).sum() / (singular**2).sum())
     assert abs(approximation.error - best) < 1e-12  # Eckart and Young: no other sum of as many terms comes closer
 
-figure = plt.figure(figsize=(12, 7), layout="constrained")
-grid = figure.add_gridspec(2, 6)
-for column, (name, weights) in enumerate(kernels.items()):
-    ax = figure.add_subplot(grid[0, column])
+figure = plt.figure(figsize=(12, 6.4), layout="constrained")
+above, below = figure.subfigures(2, 1)
+for ax, (name, weights) in zip(above.subplots(1, 6), kernels.items(), strict=True):
     top = np.abs(weights).max()
     ax.imshow(weights, cmap="PuOr_r", vmin=-top, vmax=top)
     ax.set(title=f"{name}\nrank {ranks[name]}", xticks=[], yticks=[])
-for column, terms in enumerate((1, 2, 3, 5)):
-    ax = figure.add_subplot(grid[1, column])
-    ax.imshow(near[terms].to_dense(), cmap="PuOr_r", vmin=-1, vmax=1)
-    ax.set(title=f"disk from\n{terms} term{'s' * (terms > 1)}", xticks=[], yticks=[])
-ax = figure.add_subplot(grid[1, 4:])
-ax.plot(list(near), [100 * approximation.error for approximation in near.values()], "o-", color="#0072B2", markersize=8)
-ax.set(title="what is missing of the disk", xlabel="terms", ylabel="relative error (%)", ylim=(-1, 36))
+*pictures, ax = below.subplots(1, 5, width_ratios=(1, 1, 1, 1, 1.6))
+for picture, terms in zip(pictures, (1, 2, 3, 5), strict=True):
+    picture.imshow(near[terms].to_dense(), cmap="PuOr_r", vmin=-1, vmax=1)
+    picture.set(title=f"disk from\n{terms} term{'s' * (terms > 1)}", xticks=[], yticks=[])
+percent = [100 * approximation.error for approximation in near.values()]
+ax.plot(list(near), percent, "o-", color="#0072B2", markersize=8)
+ax.set(title="what is missing of the disk", xlabel="terms", ylabel="relative error (%)", xticks=list(near))
 ax.spines[["top", "right"]].set_visible(False)
 ax.grid(axis="y", color="0.9")
 

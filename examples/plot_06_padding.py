@@ -2,9 +2,10 @@
 Zero padding and mirror padding
 ===============================
 
-At the edge of an image a 3 x 3 filter reaches one pixel beyond it, and somebody must say what lies there. Zeros are simplest,
-and darken the rim; the mirror image (``boundary="reflect"``, the edge itself not repeated) continues the picture. Above: the
-four-by-four image [1..16] with a halo of one, and the 3 x 3 average at its corner. Below: a box of 41 x 41 on a photograph.
+At the edge of an image a 3 x 3 filter reaches one pixel beyond it, and somebody must say what lies there.
+Zeros are simplest, and darken the rim; the mirror image (``boundary="reflect"``, the edge itself not
+repeated) continues the picture. Above: the four-by-four image [1..16] with a halo of one, and the 3 x 3
+average at its corner. Below: a box of 21 x 21 on a photograph.
 """
 
 import sys
@@ -27,9 +28,9 @@ corner = {b: convkit.convolve(small, box, boundary=b)[0, 0] for b in COLOURS}
 np.testing.assert_allclose(corner["zero"], (1 + 2 + 5 + 6) / 9)
 np.testing.assert_allclose(corner["reflect"], (6 + 5 + 6 + 2 + 1 + 2 + 6 + 5 + 6) / 9)
 
-photo = pywt.data.ascent()[:300, :300].astype(np.float32)
-blurred = {b: convkit.convolve(photo, np.ones((41, 41)) / 41**2, boundary=b) for b in COLOURS}
-inner = (slice(20, -20),) * 2
+photo = pywt.data.camera()[30:230, 110:310].astype(np.float32)
+blurred = {b: convkit.convolve(photo, np.ones((21, 21)) / 21**2, boundary=b) for b in COLOURS}
+inner = (slice(10, -10),) * 2
 np.testing.assert_allclose(blurred["zero"][inner], blurred["reflect"][inner], rtol=1e-4)  # the rest does not notice
 
 figure, axes = plt.subplots(2, 3, figsize=(12, 7), layout="constrained", height_ratios=(1, 1.15))
@@ -45,14 +46,14 @@ for ax, (boundary, colour) in zip(axes[0], COLOURS.items(), strict=False):
     ax.set_axis_off()
 for ax, (boundary, picture) in zip(axes[1], blurred.items(), strict=False):
     ax.imshow(picture, cmap="gray", vmin=0, vmax=255)
-    ax.axhline(150, color=COLOURS[boundary], linewidth=2)
+    ax.axhline(20, color=COLOURS[boundary], linewidth=2)
     ax.set(title=NAMES[boundary], xticks=[], yticks=[])
 axes[0, 2].imshow(photo, cmap="gray", vmin=0, vmax=255)
 axes[0, 2].set(title="photograph", xticks=[], yticks=[])
 for boundary, picture in blurred.items():
-    axes[1, 2].plot(picture[150], color=COLOURS[boundary], linewidth=2.2, label=NAMES[boundary])
+    axes[1, 2].plot(picture[20], color=COLOURS[boundary], linewidth=2.2, label=NAMES[boundary])
 axes[1, 2].set(title="along the line", xlabel="column (pixels)", ylabel="gray value", ylim=(0, 255))
-axes[1, 2].legend(frameon=False)
+axes[1, 2].legend(frameon=False, loc="lower center")
 axes[1, 2].spines[["top", "right"]].set_visible(False)
 
 path = Path(sys.argv[1] if len(sys.argv) > 1 else ".") / "plot_06_padding.png"

@@ -192,8 +192,8 @@ def test_rounds_are_interleaved_and_counted():
     calls = {name: (lambda name=name: order.append(name)) for name in "ab"}
     timings = runner.interleave(calls, repeats=4)
     assert {timing.rounds for timing in timings.values()} == {4}
-    changes = sum(first != second for first, second in itertools.pairwise(order))
-    assert changes >= 5
+    turns = [name for name, _ in itertools.groupby(order)]
+    assert {turns.count("a"), turns.count("b")} <= {3, 4, 5}  # two turns of the same call may meet
 
 
 def test_no_budget_still_gives_three_rounds():
@@ -211,9 +211,25 @@ def test_the_contender_that_cannot_win_is_not_run():
     def contender(name, least):
         return rivals.Contender(name, lambda: ran.append(name), least)
 
-    chosen, _ = runner.fastest_contender([contender("hopeless", 1e6), contender("fine", 0.0)])
+    chosen, _, seconds = runner.fastest_contender([contender("hopeless", 1e6), contender("fine", 0.0)])
     assert chosen.name == "fine"
-    assert "hopeless" not in ran
+    assert ran == ["fine"] * len(seconds)
+
+
+def test_a_rival_far_behind_another_is_tried_but_not_timed_in_rounds(monkeypatch):
+    tries = {"scipy.signal": [0.1, 0.3], "scipy.ndimage": [0.5, 0.4, 0.9]}
+
+    def fabricated(contenders):
+        seconds = tries["scipy.signal" if contenders[0].name.startswith("signal") else "scipy.ndimage"]
+        return contenders[0], contenders[0].call(), seconds
+
+    monkeypatch.setattr(runner, "fastest_contender", fabricated)
+    times = measure_case(Case(2, 16, 3), rivals=tuple(tries), repeats=7).times
+    assert [times[rival].rounds for rival in tries] == [7, 7]
+    tries["scipy.ndimage"] = [0.5, 0.41, 0.9]
+    times = measure_case(Case(2, 16, 3), rivals=tuple(tries), repeats=7).times
+    assert [times[rival].rounds for rival in tries] == [7, 3]
+    assert times["scipy.ndimage"].median == 0.5
 
 
 def test_without_contenders_there_is_no_fastest():

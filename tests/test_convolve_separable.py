@@ -125,6 +125,16 @@ def test_out_dtype_mask_and_policy_change_the_result(rng):
         convkit.convolve_separable(holes, taps, nan_policy="raise")
 
 
+def test_wide_integers_are_exact_and_then_saturate():
+    x = np.array([[2**20 + 1, -(2**20)], [3, 5]], np.int64)
+    got = convkit.convolve_separable(x, [[2**20 + 1], [2**20 - 1, 7]], dtype=np.int64)
+    want = reference.convolve(x, reference.dense([[2**20 + 1], [2**20 - 1, 7]]).astype(np.int64))
+    assert got.tolist() == want.tolist()
+    got = convkit.convolve_separable(x, [[2**40], [2**40]], dtype=np.int64)
+    np.testing.assert_array_equal(got, [[2**63 - 1, -(2**63)], [2**63 - 1, 2**63 - 1]])
+    assert np.isfinite(convkit.convolve_separable(x, [[2**40], [2**40]])).all()
+
+
 def test_integers_are_exact(rng):
     x = rng.integers(0, 256, (50, 61)).astype(np.uint8)
     taps = [np.array([1, 4, 6, 4, 1]), np.array([-1, 0, 1])]

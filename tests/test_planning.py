@@ -142,6 +142,18 @@ def test_a_wide_dynamic_range_keeps_the_fft_away(clean):
     assert np.abs(got - want)[far].max() < 1e-2
 
 
+@pytest.mark.parametrize("bright", [1.0, 100.0, 3e3, 9e3, 3e4, 1e6, 1e10, 1e25])
+@pytest.mark.parametrize("k", [3, 150, 401, 2001])
+def test_auto_never_does_worse_than_the_direct_sum_may(k, bright, rng):
+    x, weights = rng.standard_normal(30_000).astype(np.float32), rng.standard_normal(k).astype(np.float32)
+    x[12_000] = bright
+    part = slice((k - 1) // 2, (k - 1) // 2 + x.size)
+    want = np.convolve(x.astype(float), weights.astype(float))[part]
+    bound = np.convolve(abs(x).astype(float), abs(weights).astype(float))[part]
+    bound *= reference.C * k * reference.eps(np.float32)
+    reference.assert_within(convkit.convolve(x, weights), want, bound)
+
+
 @pytest.mark.parametrize("where", [(slice(None), slice(0, 60)), (slice(0, 60), slice(None)), (130, 120)])
 def test_a_bright_part_of_an_image_keeps_the_fft_away(where, rng):
     x = rng.standard_normal((256, 250)).astype(np.float32)

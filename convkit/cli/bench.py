@@ -51,7 +51,7 @@ def bench_command(
         check_target("--plot", plot, PICTURES)
         cells = measure(cases, Console(stderr=True), workers=workers, repeats=repeats, rivals=rivals, full=full)
     screen = Console()
-    console = screen if screen.is_terminal else Console(width=max(screen.width, 110))
+    console = Console(width=max(screen.width, 100 if full or not screen.is_terminal else 80))
     for table in report.tables(cells, rivals):
         console.print(table)
         console.print()
@@ -127,7 +127,7 @@ def measure(
     limits: dict[str, Any] = {"budget": 1.5, "limit": 10.0} if full else {"budget": 0.4, "limit": 1.0}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     cells = []
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, refresh_per_second=2) as progress:
         task = progress.add_task("starting", total=len(cases))
         for case in cases:
             progress.update(task, description=f"{case.dims}-D {case.label}: compile, verify, time")

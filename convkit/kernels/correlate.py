@@ -42,8 +42,10 @@ def _segment_simd(lanes):
     rows, wide, line = simd.ROWS, simd.WIDE * lanes, simd.LINE * lanes
     block_wide, block_narrow = simd.block_wide, simd.block_narrow
     line_wide, line_narrow = simd.line_wide, simd.line_narrow
+    apart = simd.apart
 
     def impl(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
+        apart()
         # Ragged ends overlap the block before them: the same sums in the same order, so the same bits.
         if n_rows < rows:
             for y in range(n_rows):
@@ -72,16 +74,23 @@ def _segment_simd(lanes):
     return impl
 
 
+def _nothing(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
+    """Samples of another dtype than the weights never get here: they are converted before."""
+
+
 @overload(segment)
 def _segment(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
+    if x.dtype != w.dtype:
+        return _nothing
     if simd.vector_bits() and x.dtype in (types.float32, types.float64) and x.dtype == w.dtype == out.dtype:
-        return _segment_simd(simd.lanes(x.dtype))
+        return _segment_simd(simd.lanes(x.dtype.bitwidth // 8))
     return segment
 
 
 def minimum_columns(dtype: Any) -> int:
     """Fewest columns that `segment` can write for arrays of `dtype`."""
-    return max(1, simd.lanes(dtype)) if np.dtype(dtype).kind == "f" else 1
+    kind = np.dtype(dtype)
+    return max(1, simd.lanes(kind.itemsize)) if kind.kind == "f" else 1
 
 
 @helper
@@ -150,8 +159,7 @@ def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, 
     else:
         for z in range(z1 - z0):
             o = ((z0 + z) * extent[1] + y0) * pitch + inner0
-            _in_place(x, table, z * plane, plane, high, w, kd, kh, kw, step, inner0 - before * step, inner1 - inner0,
-                      out, o, pitch)
+            segment(x, table, z * plane, plane, high, w, kd, kh, kw, step, inner0 - before * step, inner1 - inner0, out, o, pitch)
     if inner0 == c0 and inner1 == c1:
         return
     widest = max(min(chunk, c1 - c0), minimum) + reach
@@ -185,23 +193,10 @@ def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, 
             a = b
 
 
-def _in_place(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
-    """`segment` on the samples themselves; samples of another dtype never get here."""
-    segment(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch)
-
-
-@overload(_in_place)
-def _in_place_compiled(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
-    if x.dtype == w.dtype:
-        return _in_place
-    def nothing(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
-        pass
-    return nothing
-
-
 correlate_box = kernel(_correlate_box)
 
 
 def minimum_columns(dtype: Any) -> int:
     """Fewest columns that `segment` can write for arrays of `dtype`."""
-    return max(1, simd.lanes(dtype)) if np.dtype(dtype).kind == "f" else 1
+    kind = np.dtype(dtype)
+    return max(1, simd.lanes(kind.itemsize)) if kind.kind == "f" else 1

@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
-import numpy as np
 from llvmlite import ir
 from numba import config, types
 from numba.core import cgutils
@@ -38,9 +37,20 @@ def vector_bits() -> int:
     return 128 if "neon" in features else 0
 
 
-def lanes(dtype: Any) -> int:
-    """Elements of `dtype` (float32 or float64) in one vector."""
-    return vector_bits() // (8 * np.dtype(str(dtype)).itemsize)
+def lanes(itemsize: int) -> int:
+    """Floats of `itemsize` bytes in one vector."""
+    return vector_bits() // (8 * itemsize)
+
+
+@intrinsic
+def apart(typingctx):  # type: ignore[no-untyped-def]
+    """Keep LLVM from inlining the function this is called in: one copy of it compiles a third as long as three."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
 
 
 # Rows x vectors held in registers: 16 accumulators where there are 32 registers, 8 where there are 16.

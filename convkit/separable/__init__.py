@@ -28,7 +28,8 @@ class SeparableWeights:
     ----------
     terms : tuple of tuple of ndarray
         One tuple per term, in it one 1-D array per axis (float64 or complex128, read-only). The terms
-        come in order of falling norm and the arrays of a term have about equal norms.
+        come in order of falling norm; the arrays of a term have equal norms (unless the term is one of
+        integers), but that of an axis of length 1 holds a one.
     rank : int
         Number of terms.
     error : float
@@ -97,9 +98,11 @@ def separate(weights: ArrayLike, *, rtol: float = 1e-6, max_rank: int | None = N
     hard to know; this returns the lowest rank for which a canonical decomposition was found whose term
     norms sum to at most 10 times the norm of the weights. The search compresses each axis to the
     multilinear rank [2]_, starts from the generalised eigenvectors of two mixtures of slices [1]_ (and
-    from seeded random factors), and refines by a damped Gauss-Newton method. Where no rank is found
-    within a fixed amount of work, the result is a singular value decomposition of each slice along the
-    axis where that takes the fewest terms, which is exact and may cost more than the dense weights.
+    from slices and seeded random factors), and refines by a damped Gauss-Newton method. Larger weights are
+    not searched for ranks whose passes would cost as much as the dense weights. Where no rank is found
+    within a fixed amount of work (0.5 s or so), the result is a singular value decomposition of each slice
+    along the axis where that takes the fewest terms: its terms are orthogonal, it always reaches `rtol`,
+    and it may cost more than the dense weights.
 
     References
     ----------
@@ -188,10 +191,11 @@ def _arranged(factors: Factors, shape: tuple[int, ...], exponent: int) -> Factor
         phase = np.take_along_axis(f, peak, axis=0) / np.take_along_axis(length, peak, axis=0)
         f *= phase.conj()
         unit[0] *= phase
-    share = np.diff(np.linspace(0, exponent, len(unit) + 1).astype(int))
-    root = sizes[order] ** (1 / len(unit))
-    left = iter(_shifted(f * root, int(e)) for f, e in zip(unit, share, strict=True))
-    return [next(left) if k > 1 else np.ones((1, len(sizes))) for k in shape]
+    # Each axis takes its root of the power of two, which itself may not be a float.
+    whole, rest = divmod(exponent, len(unit))
+    root = (sizes[order] * 2**rest) ** (1 / len(unit))
+    left = iter(_shifted(f * root, whole) for f in unit)
+    return [next(left) if k > 1 else np.ones((1, len(sizes)), dtype=factors[0].dtype) for k in shape]
 
 
 def _exactly(w: Array) -> Factors | None:
@@ -200,7 +204,7 @@ def _exactly(w: Array) -> Factors | None:
         return [np.zeros((k, 1), dtype=w.dtype) for k in w.shape]
     axes = [axis for axis, k in enumerate(w.shape) if k > 1] or [0]
     if len(axes) == 1:
-        return [w.reshape(-1, 1) if axis == axes[0] else np.ones((1, 1)) for axis in range(w.ndim)]
+        return [w.reshape(-1, 1) if axis == axes[0] else np.ones((1, 1), dtype=w.dtype) for axis in range(w.ndim)]
     if np.iscomplexobj(w):
         return None
     # As integers times a power of two.

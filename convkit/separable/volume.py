@@ -15,7 +15,7 @@ from convkit.separable.factors import Factors, balanced, dense, needed, norms, p
 _TERM_NORM_LIMIT = 10.0
 # Work of the search, in floating-point operations (about 0.5 s), counted and not timed so that a
 # decomposition does not depend on the load of the machine.
-_BUDGET = 1.5e10
+_BUDGET = 1.2e10
 _SMALL = 60
 # Weights of as many entries take seconds along all axes.
 _LARGE = 40_000
@@ -27,7 +27,7 @@ _TILE = 48
 
 def volume_terms(w: Array, rtol: float, most: int) -> Factors:
     """Terms of 3-D weights of norm 1: as few as were found for an error of `rtol`, but at most `most`."""
-    spans = [np.linalg.svd(_unfolded(w, axis), full_matrices=False)[:2] for axis in range(3)]
+    spans = [_span(np.moveaxis(w, axis, 0).reshape(w.shape[axis], -1)) for axis in range(3)]
     slices = _slice_terms(w, [u[:, : needed(singular, 1e-15)] for u, singular in spans], 0.99 * rtol)
     count = slices[0].shape[1]
     least = max(needed(singular, rtol) for _, singular in spans)
@@ -44,8 +44,16 @@ def volume_terms(w: Array, rtol: float, most: int) -> Factors:
     return slices if factors is None else [u @ f for u, f in zip(bases, factors, strict=True)]
 
 
-def _unfolded(w: Array, axis: int) -> Array:
-    return np.moveaxis(w, axis, 0).reshape(w.shape[axis], -1)
+def _span(rows: Array) -> tuple[Array, Array]:
+    """Left singular vectors and singular values; by a tree of small triangular factors, in one thread."""
+    tall, k = rows.conj().T, len(rows)
+    while len(tall) > k:
+        height = min(4 * k, len(tall))
+        padded = np.concatenate([tall, np.zeros((-len(tall) % height, k), dtype=rows.dtype)])
+        triangles: Array = np.linalg.qr(padded.reshape(-1, height, k), mode="r")  # type: ignore[assignment]
+        tall = triangles.reshape(-1, k)
+    u, s, _ = np.linalg.svd(tall.conj().T, full_matrices=False)
+    return u, s
 
 
 def _compressed(w: Array, bases: Factors) -> Array:
@@ -116,7 +124,11 @@ class _Search:
         ladder = {self.least, self.least + 1, self.least + 2, between, generic + 1, generic + 3}
         found, failed = None, {self.least - 1}
         for rank in sorted(rank for rank in ladder if self.least <= rank <= most):
-            found = self.attempt(rank, 4 if rank * sum(self.core.shape) <= _LAPACK else 2)
+            small = rank * sum(self.core.shape) <= _LAPACK
+            # Where a few terms leave so much, more of them find no structure.
+            if not small and rank > self.least + 2 and self.closest[0] > 0.3:
+                break
+            found = self.attempt(rank, 4 if small else 2)
             if found is not None:
                 break
             failed.add(rank)
@@ -133,8 +145,10 @@ class _Search:
 
     def attempt(self, rank: int, tries: int = 4) -> Factors | None:
         """Return factors of `rank` terms that reach the goal, or None."""
-        for factors, penalty in self.starts(rank, tries):
-            if self.work + 20 * self.cost(rank) > _BUDGET:
+        starts = self.starts(rank, tries)
+        while self.work + 20 * self.cost(rank) < _BUDGET:
+            factors, penalty = next(starts, (None, 0.0))
+            if factors is None:
                 break
             error, factors = self.refine(factors, penalty, 80)
             if error <= self.goal:
@@ -148,9 +162,9 @@ class _Search:
         if error < self.closest[0]:
             self.closest = error, head
         if self.cost(rank) < _BUDGET / 100:
-            for factors, penalty in self.starts(rank, 3):
-                self.refine(factors, penalty, 60, patient=True)
-            self.refine(self.closest[1], 0.0, 100, patient=True)
+            for factors, penalty in self.starts(rank, 4 if rank * sum(self.core.shape) <= _LAPACK else 2):
+                self.refine(factors, penalty, 50, patient=True)
+            self.refine(self.closest[1], 0.0, 60, patient=True)
         return self.closest[1]
 
     def cost(self, rank: int) -> float:

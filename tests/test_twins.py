@@ -1,0 +1,131 @@
+"""Compiled kernels and their plain twins: the same numbers, whatever the block, the strip and the dtype."""
+
+from functools import cache
+
+import numba
+import numpy as np
+import pytest
+
+import convkit
+from convkit._core.boundary import index_map, normalize
+from convkit._core.geometry import axis_geometry
+from convkit.kernels import correlate as kernels
+from convkit.kernels import simd, survey
+
+PLAIN = kernels.segment
+DTYPES = [np.float32, np.float64, np.complex64, np.complex128, np.int64]
+
+
+def draw(rng, shape, dtype):
+    values = rng.standard_normal(shape) * 8
+    if np.dtype(dtype).kind == "c":
+        values = values + 8j * rng.standard_normal(shape)
+    return values.astype(dtype)
+
+
+def expected(x, w, boundary, fill, mode):
+    """Correlation by shifted sums in double precision."""
+    g = [axis_geometry(n, k, mode) for n, k in zip(x.shape, w.shape, strict=True)]
+    sources = np.ix_(*(index_map(n, h.before, h.after, boundary) for n, h in zip(x.shape, g, strict=True)))
+    outside = np.zeros(np.broadcast_shapes(*(s.shape for s in sources)), bool)
+    for s in sources:
+        outside = outside | (s < 0)
+    wide = {"c": np.complex128, "i": np.int64, "f": np.float64}[w.dtype.kind]
+    padded = np.where(outside, wide(fill), x.astype(wide)[tuple(np.maximum(s, 0) for s in sources)])
+    shape = tuple(h.length for h in g)
+    result, size = np.zeros(shape, wide), np.zeros(shape)
+    for offset in np.ndindex(w.shape):
+        part = padded[tuple(slice(o, o + n) for o, n in zip(offset, shape, strict=True))]
+        result += wide(w[offset]) * part
+        size += abs(w[offset]) * np.abs(part)
+    return result, size
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 9])
+@pytest.mark.parametrize("taps", [(1, 1, 1), (1, 1, 5), (1, 3, 4), (2, 5, 3), (3, 1, 2)])
+def test_segment_is_its_plain_twin(dtype, rows, taps):
+    rng = np.random.default_rng([rows, *taps])
+    kd, kh, kw = taps
+    step, columns = 2, max(16, kernels.minimum_columns(dtype)) * 5 + 3
+    plane = rows + kh - 1
+    pitch = columns + (kw - 1) * step + 1
+    x = draw(rng, kd * plane * pitch, dtype)
+    w = draw(rng, kd * kh * kw, dtype)
+    offsets = np.arange(kd * plane) * pitch
+    offsets[rng.integers(0, offsets.size)] = -1
+    got = np.full(rows * columns, -7, dtype)
+    want = got.copy()
+    arguments = (x, offsets, 0, plane, rows, w, kd, kh, kw, step, 1)
+    _compiled()(*arguments, columns, got, 0, columns)
+    PLAIN(*arguments, columns, want, 0, columns)
+    np.testing.assert_allclose(got, want, rtol=0, atol=0 if dtype == np.int64 else 64 * np.finfo(dtype).eps * 64 * kd * kh * kw)
+
+
+@cache
+def _compiled():
+    """`segment` as `correlate_box` calls it; not kept on disk."""
+    inner = kernels.segment
+
+    def run(x, offsets, first, plane, rows, w, kd, kh, kw, step, col, columns, out, o, pitch):
+        inner(x, offsets, first, plane, rows, w, kd, kh, kw, step, col, columns, out, o, pitch)
+
+    return numba.njit(run, error_model="numpy")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.int64])
+@pytest.mark.parametrize(("shape", "taps"), [((7,), (3,)), ((300,), (4,)), ((5, 40), (3, 2)), ((9, 150), (2, 5)),
+                                             ((3, 4, 5), (2, 3, 4)), ((11, 6, 37), (3, 1, 5))])
+@pytest.mark.parametrize("boundary", ["zero", "constant", "edge", "reflect", "symmetric", "wrap"])
+def test_boxes_are_shifted_sums(shape, taps, boundary, dtype):
+    from convkit.engines import cpu
+
+    rng = np.random.default_rng([*shape, *taps])
+    x, w = draw(rng, shape, dtype), draw(rng, taps, dtype)
+    fill = 3 if boundary == "constant" else 0
+    for mode in ("same", "full"):
+        want, size = expected(x, w, boundary, fill, mode)
+        got = np.empty(want.shape, dtype)
+        geometry = [axis_geometry(n, k, mode) for n, k in zip(shape, taps, strict=True)]
+        cpu.correlate(x, w, geometry, normalize(boundary, len(shape)), fill, range(len(shape)), got, 1)
+        bound = 0 if dtype == np.int64 else 4 * w.size * np.finfo(dtype).eps * size
+        assert (np.abs(got - want) <= bound).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16])
+def test_small_integers_are_converted_on_the_way(dtype):
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 200, (23, 57)).astype(dtype)
+    w = rng.integers(-9, 9, (3, 4))
+    np.testing.assert_array_equal(convkit.correlate(x, w, method="direct"),
+                                  expected(x, w, "zero", 0, "same")[0].astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_block_maxima(dtype):
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((10, 70)).astype(dtype)
+    x[3, 40] = -np.inf
+    x[9, 69] = np.nan
+    bits = np.dtype(f"u{x.itemsize}")
+    most = np.zeros(3 * 3, bits)
+    survey.largest(x.reshape(-1).view(bits), bits.type(np.iinfo(bits).max >> 1), 10, 70, 4, 32, most)
+    got = most.view(dtype).reshape(3, 3)
+    want = np.array([[np.abs(x[r : r + 4, c : c + 32]).max() for c in range(0, 70, 32)] for r in range(0, 10, 4)])
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+@pytest.mark.skipif(not simd.vector_bits(), reason="no vector unit that the kernels know: the plain loops are used")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_vector_kernels_are_vector_code(dtype):
+    run = _compiled()
+    x, w, out = np.ones(400, dtype), np.ones(9, dtype), np.zeros(160, dtype)
+    run(x, np.arange(4) * 90, 0, 4, 2, w, 1, 3, 3, 1, 0, 80, out, 0, 80)
+    assert (out == 9).all()
+    kind = numba.typeof(x)
+    code = next(asm for signature, asm in run.inspect_asm().items() if signature[0] == kind)
+    register = {512: "zmm", 256: "ymm", 128: "v"}[simd.vector_bits()]
+    fused = [line for line in code.splitlines() if "vfmadd" in line or "fmla" in line]
+    assert len(fused) >= 16
+    assert sum(register in line for line in fused) > len(fused) // 2
