@@ -48,7 +48,8 @@ def test_weights_are_cast_to_the_type_of_x():
 def test_half_precision_is_computed_in_single(case):
     got = convkit.convolve(case.x, case.weights, method="direct", **case.options)
     single = convkit.convolve(case.x.astype(np.float32), case.weights, method="direct", **case.options)
-    np.testing.assert_array_equal(got, single.astype(np.float16))
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(got, single.astype(np.float16))
 
 
 def test_half_precision_does_not_overflow_on_the_way():
@@ -152,6 +153,7 @@ def test_integers_are_exact(call, method):
     got = convkit.convolve(x, weights, method=method, **options)
     assert got.dtype == reference.result_dtype(x.dtype)
     assert [int(v) for v in got.ravel()] == list(want.ravel())
+    assert (got == np.rint(got)).all()
 
 
 @settings(max_examples=500)
@@ -171,6 +173,29 @@ def test_small_integers_with_an_integer_dtype_are_exact_by_every_method(call, me
     x, weights, options = call
     want = reference.saturated(reference.convolve(x, weights, **options), np.int32)
     np.testing.assert_array_equal(convkit.convolve(x, weights, dtype=np.int32, method=method, **options), want)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from((2**24, 2**45)).flatmap(lambda limit: st.tuples(st.just(limit), integer_calls(limit=limit))),
+       st.sampled_from(("fft", "auto")))  # fmt: skip
+def test_integers_are_exact_by_fft_too(drawn, method):
+    limit, (x, weights, options) = drawn
+    if reference.result_dtype(x.dtype) == np.float32 and limit > 2**24:
+        x = x.astype(np.int64)
+    want = reference.convolve(x, weights, **options)
+    got = convkit.convolve(x, weights, method=method, **options)
+    assert [int(v) for v in got.ravel()] == list(want.ravel())
+    assert (got == np.rint(got)).all()
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_integers_are_exact_in_passes_too(dtype, rng):
+    x = values(rng, (30, 31), dtype)
+    weights = np.multiply.outer([1, 4, 6, 4, 1], [3, -7, 11, 2])
+    want = reference.convolve(x, weights, boundary="wrap")
+    got = convkit.convolve(x, weights, boundary="wrap", method="separable")
+    assert [int(v) for v in got.ravel()] == list(want.ravel())
+    assert (got == np.rint(got)).all()
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "int32"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import graphlib
 import importlib
 import json
@@ -141,6 +142,17 @@ def test_the_face():
     assert convkit.convolve is importlib.import_module("convkit.convolution").convolve
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = convkit.no_such_name
+
+
+@pytest.mark.parametrize("name", [n for n in convkit.__all__ if not n.startswith("_")])
+def test_examples_in_docstrings_run(name):
+    thing = getattr(convkit, name)
+    found = doctest.DocTestFinder(recurse=False).find(thing, name, globs={})
+    assert sum(len(test.examples) for test in found), f"{name} has no example"
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    for test in found:
+        said = []
+        assert runner.run(test, out=said.append).failed == 0, "".join(said)
 
 
 def test_typed():

@@ -157,6 +157,13 @@ def test_mask_and_omit_add_up(rng):
     assert np.isnan(convkit.convolve(x, np.ones(3), mask=mask)[3:6]).all()
 
 
+def test_a_mask_may_be_a_list():
+    got = convkit.convolve([1, 2, 30, 4], [1, 1, 1], mask=[True, True, False, True])
+    np.testing.assert_array_equal(got, [3, 4.5, 9, 6])
+    got = convkit.convolve_separable([[1, 2, 30, 4]], [None, [1, 1, 1]], mask=[[True, True, False, True]])
+    np.testing.assert_array_equal(got, [[3, 4.5, 9, 6]])
+
+
 def test_mask_along_axes(rng):
     image, valid = rng.standard_normal((9, 10, 3)), rng.random((9, 10, 3)) < 0.8
     weights = rng.random((3, 3))

@@ -40,6 +40,8 @@ BAD = {
     "fill value with wrap": ({"fill_value": 2.5, "boundary": "wrap"}, ("fill_value", "2.5", "'constant'")),
     "fill value with no constant axis": (
         {"fill_value": 2.5, "boundary": ("wrap", "edge")}, ("fill_value", "2.5", "'constant'")),
+    "fill value with zero on an axis": (
+        {"fill_value": 2.5, "boundary": ("zero", "constant")}, ("fill_value", "2.5", "'constant'")),
     "fill value word": ({"fill_value": "one", "boundary": "constant"}, ("fill_value", "'one'")),
     "fill value array": ({"fill_value": [1.0, 2.0], "boundary": "constant"}, ("fill_value",)),
     "fill value complex": ({"fill_value": 1j, "boundary": "constant"}, ("fill_value", "1j")),

@@ -201,9 +201,10 @@ def nonnegative(value: Any, name: str) -> int:
 
 def exact_bound(x: Array, weights: Array, fill_value: complex = 0) -> float:
     """``sum|w| * max|x|`` for integers: the largest value that any partial sum can reach; inf for other data."""
-    if x.dtype.kind not in "biu" or weights.dtype.kind not in "biu" or fill_value != math.floor(complex(fill_value).real):
+    beyond = complex(fill_value)
+    if x.dtype.kind not in "biu" or weights.dtype.kind not in "biu" or beyond.imag or not beyond.real.is_integer():
         return math.inf
-    largest = max(abs(int(x.max())), abs(int(x.min())), abs(int(complex(fill_value).real)))
+    largest = max(abs(int(x.max())), abs(int(x.min())), abs(int(beyond.real)))
     total = sum(abs(int(w)) for w in weights.ravel()) if weights.size < 1000 else int(np.abs(weights.astype(np.float64)).sum())
     return float(total) * largest
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -31,57 +32,77 @@ def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: 
 
     `out` is C-contiguous, of the result's shape, and has the dtype of `weights`, which is the arithmetic's.
     """
-    plan = layout(x.shape, axes)
-    if plan is not None:
-        _volume(np.ascontiguousarray(x), plan, weights, geometry, boundary, fill, out, workers)
+    volume = _volume(x.shape, tuple(axes), weights.shape, tuple(geometry), tuple(boundary))
+    if volume is not None:
+        _correlate_volume(np.ascontiguousarray(x), volume, weights, fill, out, workers)
         return
     ndim = len(axes)
     last = tuple(range(-ndim, 0))
     samples = np.ascontiguousarray(np.moveaxis(x, axes, last))
     results = np.moveaxis(out, axes, last)
-    inner = layout(samples.shape[-ndim:], range(ndim))
-    assert inner is not None
+    volume = _volume(samples.shape[-ndim:], tuple(range(ndim)), weights.shape, tuple(geometry), tuple(boundary))
+    assert volume is not None
     for index in np.ndindex(samples.shape[:-ndim]):
         item = results[index]
         target = item if item.flags.c_contiguous else np.empty(item.shape, item.dtype)
-        _volume(samples[index], inner, weights, geometry, boundary, fill, target, workers)
+        _correlate_volume(samples[index], volume, weights, fill, target, workers)
         if target is not item:
             item[...] = target
 
 
-def _volume(x: Array, plan: Any, weights: Array, geometry: Sequence[Geometry], boundary: Sequence[str], fill: Any,
-            out: Array, workers: int) -> None:
-    shape, slots, step = plan
+class _Volume(NamedTuple):
+    """What `correlate_box` needs beside samples, weights and results; the same for every call of these shapes."""
+
+    shape: tuple[int, int, int]
+    maps: tuple[Array, Array, Array]
+    before: int
+    step: int
+    taps: tuple[int, ...]
+    extent: tuple[int, ...]
+    boxes: list[Box]
+    chunk: int
+
+
+@lru_cache(maxsize=64)
+def _volume(shape: tuple[int, ...], axes: tuple[int, ...], lengths: tuple[int, ...], geometry: tuple[Geometry, ...],
+            boundary: tuple[str, ...]) -> _Volume | None:
+    plan = layout(shape, axes)
+    if plan is None:
+        return None
     taps: list[int] = []
     extent: list[int] = []
-    maps: list[Any] = []
+    maps: list[Array] = []
     before = 0
-    for position, (n, slot) in enumerate(zip(shape, slots, strict=True)):
+    for position, (n, slot) in enumerate(zip(plan.shape, plan.slots, strict=True)):
         g = _IDENTITY._replace(length=n) if slot is None else geometry[slot]
         kind = "zero" if slot is None else boundary[slot]
-        taps.append(1 if slot is None else weights.shape[slot])
+        taps.append(1 if slot is None else lengths[slot])
         extent.append(g.length)
         if position < 2:
             maps.append(index_map(n, g.before, g.after, kind))
         else:
             before = g.before
             maps.append(_beyond(n, g, kind))
-    extent[2] *= step
-    flat = x.reshape(-1)
-    if flat.dtype == np.bool_:
-        flat = flat.view(np.uint8)
-    flat = _writable(flat)
+    extent[2] *= plan.step
+    cut = boxes(extent, taps)
+    z0, z1, y0, y1 = cut[0][:4]
+    rows = (z1 - z0 + taps[0] - 1) * (y1 - y0 + taps[1] - 1)
+    chunk = max(64, (BUFFER // rows - (taps[2] - 1) * plan.step) // 64 * 64)
+    return _Volume(plan.shape, (maps[0], maps[1], maps[2]), before, plan.step, tuple(taps), tuple(extent), cut, chunk)
+
+
+def _correlate_volume(x: Array, volume: _Volume, weights: Array, fill: Any, out: Array, workers: int) -> None:
+    flat = _writable(x.reshape(-1))
     w = _writable(np.ascontiguousarray(weights).reshape(-1))
     target = out.reshape(-1)
     minimum: int = minimum_columns(w.dtype)
-    arguments = (flat, shape, *maps, before, step, w.dtype.type(fill), w, tuple(taps), target, tuple(extent))
+    arguments = (flat, volume.shape, *volume.maps, volume.before, volume.step, w.dtype.type(fill), w, volume.taps, target,
+                 volume.extent)
 
     def work(box: Box) -> None:
-        rows = (box[1] - box[0] + taps[0] - 1) * (box[3] - box[2] + taps[1] - 1)
-        chunk = max(64, (BUFFER // rows - (taps[2] - 1) * step) // 64 * 64)
-        correlate_box(*arguments, box, minimum, chunk)
+        correlate_box(*arguments, box, minimum, volume.chunk)
 
-    pool.run(work, boxes(extent, taps), workers)
+    pool.run(work, volume.boxes, workers)
 
 
 def _beyond(n: int, g: Geometry, boundary: str) -> Array:

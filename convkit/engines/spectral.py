@@ -72,22 +72,34 @@ def _spectrum(weights: Array, lengths: tuple[int, ...]) -> Array:
 
 def extract(samples: Array, maps: Sequence[IntArray], fill: Any, dtype: Any) -> Array:
     """Part of the extended samples that the index maps of the last axes name, as `dtype`."""
-    block = samples
-    for axis, sources in zip(range(-len(maps), 0), maps, strict=True):
-        behind = (slice(None),) * (-axis - 1)
-        first, last = int(sources[0]), int(sources[-1])
-        if first >= 0 and last - first == len(sources) - 1 and np.all(np.diff(sources) == 1):
-            run: Any = (Ellipsis, slice(first, last + 1), *behind)
-            block = block[run]
+    block = np.empty(samples.shape[: -len(maps)] + tuple(len(sources) for sources in maps), dtype)
+    _extract(samples, maps, -len(maps), fill, block)
+    return block
+
+
+def _extract(samples: Array, maps: Sequence[IntArray], axis: int, fill: Any, block: Array) -> None:
+    """Copy axis by axis: the longest run of neighbours as a slice, what lies before and after it mapped or filled."""
+    if axis == 0:
+        block[...] = samples
+        return
+    sources = maps[axis]
+    behind = (slice(None),) * (-axis - 1)
+    breaks = np.concatenate([[0], np.flatnonzero((np.diff(sources) != 1) | (sources[:-1] < 0)) + 1, [len(sources)]])
+    longest = int(np.argmax(np.diff(breaks) * (sources[breaks[:-1]] >= 0)))
+    first, last = int(breaks[longest]), int(breaks[longest + 1])
+    for start, stop in ((0, first), (first, last), (last, len(sources))):
+        if start == stop:
             continue
-        block = np.take(block, np.maximum(sources, 0), axis=axis)
-        outside = np.flatnonzero(sources < 0)
-        if outside.size:
-            if block.dtype != dtype:
-                block = block.astype(dtype)
-            beyond: Any = (Ellipsis, outside, *behind)
-            block[beyond] = fill
-    return block.astype(dtype, copy=False)
+        here: Any = (Ellipsis, slice(start, stop), *behind)
+        if sources[start] < 0:
+            block[here] = fill
+            continue
+        if start == first:
+            run: Any = (Ellipsis, slice(int(sources[first]), int(sources[last - 1]) + 1), *behind)
+            part = samples[run]
+        else:
+            part = np.take(samples, sources[start:stop], axis=axis)
+        _extract(part, maps, axis + 1, fill, block[here])
 
 
 def _tile(block: Array, lengths: tuple[int, ...], spectrum: Array) -> Array:

@@ -154,12 +154,14 @@ def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, 
     inner1 = min(c1, (before + width) * step - reach)
     inner0 = c0 + (inner0 - c0 + minimum - 1) // minimum * minimum
     inner1 = c1 - (c1 - inner1 + minimum - 1) // minimum * minimum
-    if not (x.dtype == w.dtype) or (filled and fill != 0) or inner1 - inner0 < 8 * minimum:
+    readable = x.dtype == w.dtype
+    if not readable or (filled and fill != 0) or inner1 - inner0 < 8 * minimum:
         inner0 = inner1 = c1
     else:
         for z in range(z1 - z0):
             o = ((z0 + z) * extent[1] + y0) * pitch + inner0
-            segment(x, table, z * plane, plane, high, w, kd, kh, kw, step, inner0 - before * step, inner1 - inner0, out, o, pitch)
+            segment(x, table, z * plane, plane, high, w, kd, kh, kw, step, inner0 - before * step, inner1 - inner0,
+                    out, o, pitch)
     if inner0 == c0 and inner1 == c1:
         return
     widest = max(min(chunk, c1 - c0), minimum) + reach
@@ -194,9 +196,3 @@ def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, 
 
 
 correlate_box = kernel(_correlate_box)
-
-
-def minimum_columns(dtype: Any) -> int:
-    """Fewest columns that `segment` can write for arrays of `dtype`."""
-    kind = np.dtype(dtype)
-    return max(1, simd.lanes(kind.itemsize)) if kind.kind == "f" else 1

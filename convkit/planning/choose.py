@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -69,6 +69,19 @@ def _multilinear_rank(weights: Array, rtol: float) -> int:
     return rank
 
 
+def _rank_one(weights: Array, rtol: float) -> bool:
+    """Whether the weights are the outer product of the lines through their largest element."""
+    peak = np.unravel_index(int(np.argmax(np.abs(weights))), weights.shape)
+    if weights[peak] == 0:
+        return False
+    outer = np.ones((), weights.dtype)
+    for axis in range(weights.ndim):
+        along: Any = (*peak[:axis], slice(None), *peak[axis + 1 :])
+        line = weights[along]
+        outer = np.multiply.outer(outer, line / weights[peak])
+    return bool(np.linalg.norm((weights - outer * weights[peak]).ravel()) <= rtol * np.linalg.norm(weights.ravel()))
+
+
 def _try_separable(weights: Array, dtype: np.dtype[Any], work: Work, limit: float) -> tuple[SeparableWeights | None, str]:
     """Terms of `weights` if their passes take less than `limit` seconds, and why not."""
     one = separable_seconds(work, 1)
@@ -76,21 +89,27 @@ def _try_separable(weights: Array, dtype: np.dtype[Any], work: Work, limit: floa
         return None, "the weights lie along one axis"
     if one >= limit:
         return None, "even rank 1 would not pay"
-    most = max(1, int(limit / one))
+    rtol = 1e-6 if dtype.char in "fF" else 1e-13
+    double = weights.astype(np.complex128 if weights.dtype.kind == "c" else np.float64)
+    if _rank_one(double, rtol):
+        terms = separation(weights, dtype, 1)
+        if terms.error <= rtol:
+            return terms, ""
+    most = int(limit / one)
+    if most < 2:
+        return None, "their rank is over 1, too many passes to pay"
     if weights.size > 1 << 16:
         return None, "the weights are too many to be separated"
-    search = 2e-5 + 5e-9 * math.prod(work.taps) * min(work.taps)
-    if min(limit - one, limit) < search:
+    if limit - 2 * one < 2e-5 + 5e-9 * math.prod(work.taps) * min(work.taps):
         return None, "looking for the rank would cost more than it saves"
-    double = weights.astype(np.complex128 if weights.dtype.kind == "c" else np.float64)
     if len(work.taps) == 3 and min(work.taps) > 1:
         least = _multilinear_rank(double, 1e-6 if dtype.char in "fF" else 1e-7)
         if separable_seconds(work, least) >= limit:
             return None, f"their rank is {least} or more, too many passes to pay"
-        if least > 1 and limit - separable_seconds(work, least) < SEARCH:
+        if limit - separable_seconds(work, least) < SEARCH:
             return None, f"their rank is {least} or more; looking for it would cost more than it saves"
     terms = separation(weights, dtype, most)
-    if terms.error > (1e-6 if dtype.char in "fF" else 1e-13):
+    if terms.error > rtol:
         return None, f"their rank is over {most}, too many passes to pay"
     return terms, ""
 
@@ -101,6 +120,28 @@ def decide(weights: Array | None, work: Work, dtype: np.dtype[Any], samples: Arr
 
     `exact`: integers whose result must be exact, which no FFT promises.
     """
+    if weights is None or weights.size > 4096:
+        plan = _fastest(weights, work, dtype, method)
+    else:
+        w = np.ascontiguousarray(weights)
+        plan = _fastest_of(w.tobytes(), w.shape, w.dtype.char, work, dtype, method)
+    if plan.method != "fft" or method == "fft":
+        return plan
+    gate = "integers must be exact" if exact else "" if samples is None else unsafe(samples)
+    if not gate:
+        return plan
+    rest = {name: value for name, value in plan.seconds.items() if name != "fft"}
+    best = min(rest, key=lambda name: rest[name])
+    return replace(plan, method=best, reason=f"{best}, though fft is expected to be faster: {gate}; {_listed(plan.seconds)}")
+
+
+@lru_cache(maxsize=512)
+def _fastest_of(data: bytes, shape: tuple[int, ...], char: str, work: Work, dtype: np.dtype[Any], method: str) -> Plan:
+    return _fastest(np.frombuffer(data, np.dtype(char)).reshape(shape), work, dtype, method)
+
+
+def _fastest(weights: Array | None, work: Work, dtype: np.dtype[Any], method: str) -> Plan:
+    """Plan by the cost model alone."""
     seconds = {"direct": direct_seconds(work)}
     if method == "direct" or (work.char == "q" and method == "auto"):
         reason = "asked for" if method == "direct" else "64-bit integers are exact only when summed directly"
@@ -114,26 +155,20 @@ def decide(weights: Array | None, work: Work, dtype: np.dtype[Any], samples: Arr
     if method == "fft":
         return Plan("fft", {"fft": tile.seconds}, "asked for", tile.lengths)
     best = min(seconds, key=lambda name: seconds[name])
-    reason = f"{best} is expected to be fastest: " + _listed(seconds)
     if weights is not None and not np.isfinite(weights).all():
         return Plan("direct", seconds, "the weights are not finite, which only the direct method keeps local")
     found: SeparableWeights | None = None
     obstacle = "the values of the weights are not known"
     if weights is not None:
         found, obstacle = _try_separable(weights, dtype, work, seconds[best])
+    rank = ""
     if found is not None:
         seconds["separable"] = separable_seconds(work, found.rank)
-        if seconds["separable"] < seconds[best]:
-            best = "separable"
-            reason = f"the weights have rank {found.rank}: separable is expected to be fastest: {_listed(seconds)}"
-    elif obstacle and best != "separable":
+        rank = f"the weights have rank {found.rank}: "
+        best = min(seconds, key=lambda name: seconds[name])
+    reason = f"{rank}{best} is expected to be fastest: {_listed(seconds)}"
+    if obstacle:
         reason += f"; not separable: {obstacle}"
-    if best == "fft":
-        gate = "integers must be exact" if exact else "" if samples is None else unsafe(samples)
-        if gate:
-            rest = {name: value for name, value in seconds.items() if name != "fft"}
-            best = min(rest, key=lambda name: rest[name])
-            reason = f"{best}, though fft is expected to be faster: {gate}; {_listed(seconds)}"
     return Plan(best, seconds, reason, tile.lengths, found)
 
 
