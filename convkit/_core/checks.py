@@ -199,14 +199,20 @@ def nonnegative(value: Any, name: str) -> int:
     return number
 
 
-def exact_bound(x: Array, weights: Array, fill_value: complex = 0) -> float:
-    """``sum|w| * max|x|`` for integers: the largest value that any partial sum can reach; inf for other data."""
-    beyond = complex(fill_value)
-    if x.dtype.kind not in "biu" or weights.dtype.kind not in "biu" or beyond.imag or not beyond.real.is_integer():
+def integer_sum(weights: Array) -> float:
+    """``sum|w|`` of integer weights; inf for weights that are not integers."""
+    if weights.dtype.kind not in "biu":
         return math.inf
-    largest = max(abs(int(x.max())), abs(int(x.min())), abs(int(beyond.real)))
-    total = sum(abs(int(w)) for w in weights.ravel()) if weights.size < 1000 else int(np.abs(weights.astype(np.float64)).sum())
-    return float(total) * largest
+    # Within 2^-53 of the truth, and NumPy's abs would overflow at the least integer.
+    return float(np.abs(weights.astype(np.float64)).sum())
+
+
+def exact_bound(x: Array, total: float, fill_value: complex = 0) -> float:
+    """``sum|w| max|x|`` for integers: the largest value that any partial sum can reach; inf for other data."""
+    beyond = complex(fill_value)
+    if x.dtype.kind not in "biu" or total == math.inf or beyond.imag or not beyond.real.is_integer():
+        return math.inf
+    return total * max(abs(int(x.max())), abs(int(x.min())), abs(int(beyond.real)))
 
 
 def store(values: Array, out: Array) -> None:

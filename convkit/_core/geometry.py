@@ -43,6 +43,11 @@ def exchange(shape: Sequence[int], taps: Sequence[int], geometry: Sequence[Geome
     return tuple(window(k, n, g.start, g.length) for n, k, g in zip(shape, taps, geometry, strict=True))
 
 
+def tiles_together(elements: int) -> int:
+    """How many tiles of a signal or of a batch are transformed together: enough for vectors to run across them."""
+    return max(4, (1 << 16) // elements)
+
+
 class Layout(NamedTuple):
     """A C-contiguous array seen as a volume (depth, rows, columns * step).
 

@@ -17,10 +17,6 @@ def versions(names: tuple[str, ...] = ("convkit", "numba", "numpy", "scipy")) ->
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
-    if found.get("convkit") == "not installed":
-        import convkit
-
-        found["convkit"] = str(getattr(convkit, "__version__", "not installed"))
     return found
 
 

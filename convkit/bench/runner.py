@@ -125,17 +125,19 @@ def measure_case(
     Cell
         Without times if the results disagree.
     """
-    import convkit
     from convkit._core.workers import resolve
+    from convkit.convolution import convolve
+    from convkit.planning import choose_method
+    from convkit.separable import separate
 
     x, weights = case.samples(), case.weights()
-    found = convkit.separate(weights)
-    plan = convkit.choose_method(x, weights, boundary=case.boundary, workers=workers)
+    found = separate(weights)
+    plan = choose_method(x, weights, boundary=case.boundary, workers=workers)
     cell = Cell(case, pick=str(plan.method), reason=str(plan.reason))
 
     def caller(method: str) -> Callable[[], NDArray[Any]]:
         def call() -> NDArray[Any]:
-            result: NDArray[Any] = convkit.convolve(
+            result: NDArray[Any] = convolve(
                 x, weights, boundary=case.boundary, method=method, workers=workers
             )
             return result

@@ -157,13 +157,13 @@ def convolved(
     """Convolve each channel; taps go along both axes unless ``method`` asks for the dense weights."""
     import numpy as np
 
-    import convkit
+    from convkit.convolution import convolve, convolve_separable
 
     if taps is not None and method in ("auto", "separable"):
-        result: NDArray[Any] = convkit.convolve_separable(samples, [taps, taps], boundary=boundary, axes=(0, 1))
+        result: NDArray[Any] = convolve_separable(samples, [taps, taps], boundary=boundary, axes=(0, 1))
     else:
         dense: Any = np.multiply.outer(taps, taps) if taps is not None else weights
-        result = convkit.convolve(samples, dense, boundary=boundary, method=method, axes=(0, 1))
+        result = convolve(samples, dense, boundary=boundary, method=method, axes=(0, 1))
     return result
 
 

@@ -34,7 +34,7 @@ def _run(x: Any, weights: Any, convolution: bool, mode: str, boundary: Boundary,
     absolute = float(np.abs(double).sum())
     valid = validity(x, samples, mask, nan_policy, [(abs(double.sum()), absolute)], kinds.result, "weights")
     checks.fill(fill_value, kinds.work)
-    bound = checks.exact_bound(samples, w, fill_value) if valid is None else math.inf
+    bound = checks.exact_bound(samples, checks.integer_sum(w), fill_value) if valid is None else math.inf
     work, exact = planning.exact_arithmetic(kinds, bound)
     fill = checks.fill(fill_value, work)
     order = sorted(range(w.ndim), key=lambda i: where[i])
@@ -252,10 +252,8 @@ def convolve_separable(x: ArrayLike, taps: Sequence[ArrayLike | None], *, mode: 
     sums = [(abs(complex(t.sum())), float(np.abs(t.astype(np.complex128)).sum())) for t in given]
     valid = validity(x, samples, mask, nan_policy, sums, kinds.result, "taps of an axis")
     checks.fill(fill_value, kinds.work)
-    bound = math.inf
-    if valid is None and all(t.dtype.kind in "biu" for t in given):
-        bound = checks.exact_bound(samples, np.array([math.prod(int(np.abs(t.astype(object)).sum()) for t in given)],
-                                                     dtype=object).astype(np.float64).astype(np.int64), fill_value)
+    total = math.prod(checks.integer_sum(t) for t in given)
+    bound = checks.exact_bound(samples, total, fill_value) if valid is None else math.inf
     work, _ = planning.exact_arithmetic(kinds, bound)
     fill = work.type(0) if mode == "valid" else checks.fill(fill_value, work)
     boundaries = ("zero",) * len(arrays) if mode == "valid" else names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -61,6 +62,7 @@ class _Volume(NamedTuple):
     extent: tuple[int, ...]
     boxes: list[Box]
     chunk: int
+    scratch: int
 
 
 @lru_cache(maxsize=64)
@@ -87,8 +89,10 @@ def _volume(shape: tuple[int, ...], axes: tuple[int, ...], lengths: tuple[int, .
     cut = boxes(extent, taps)
     z0, z1, y0, y1 = cut[0][:4]
     rows = (z1 - z0 + taps[0] - 1) * (y1 - y0 + taps[1] - 1)
-    chunk = max(64, (BUFFER // rows - (taps[2] - 1) * plan.step) // 64 * 64)
-    return _Volume(plan.shape, (maps[0], maps[1], maps[2]), before, plan.step, tuple(taps), tuple(extent), cut, chunk)
+    reach = (taps[2] - 1) * plan.step
+    chunk = max(64, (BUFFER // rows - reach) // 64 * 64)
+    return _Volume(plan.shape, (maps[0], maps[1], maps[2]), before, plan.step, tuple(taps), tuple(extent), cut, chunk,
+                   rows * (min(chunk, max(extent[2], 64)) + reach))
 
 
 def _correlate_volume(x: Array, volume: _Volume, weights: Array, fill: Any, out: Array, workers: int) -> None:
@@ -100,9 +104,29 @@ def _correlate_volume(x: Array, volume: _Volume, weights: Array, fill: Any, out:
                  volume.extent)
 
     def work(box: Box) -> None:
-        correlate_box(*arguments, box, minimum, volume.chunk)
+        correlate_box(*arguments, box, minimum, volume.chunk, _scratch(w.dtype, volume.scratch))
 
     pool.run(work, volume.boxes, workers)
+
+
+class _Local(threading.local):
+    """Memory that a thread's pieces of work share: fresh memory costs a page fault every 4 KiB."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, Array] = {}
+
+
+_local = _Local()
+
+
+def _scratch(dtype: np.dtype[Any], size: int) -> Array:
+    """At least `size` elements of `dtype` that no other thread uses; kept unless far larger than usual."""
+    array = _local.arrays.get(dtype.char)
+    if array is None or array.size < size:
+        array = np.empty(max(size, BUFFER), dtype)
+        if size <= 4 * BUFFER:
+            _local.arrays[dtype.char] = array
+    return array
 
 
 def _beyond(n: int, g: Geometry, boundary: str) -> Array:

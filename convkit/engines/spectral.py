@@ -11,11 +11,8 @@ import numpy as np
 
 from convkit._core import workers as pool
 from convkit._core.boundary import index_map
-from convkit._core.geometry import Geometry
+from convkit._core.geometry import Geometry, tiles_together
 from convkit._core.typing import Array, IntArray
-
-# Elements of short tiles (of a signal, of a batch) that are transformed together.
-GROUP = 1 << 16
 
 
 def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: Sequence[str], fill: Any,
@@ -30,17 +27,19 @@ def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: 
     results = np.moveaxis(out, axes, last)
     lengths = tuple(g.length for g in geometry)
     batch = samples.shape[:-ndim]
-    elements = math.prod(tile)
     spectrum = _spectrum(weights, tile)
+    steps = tuple(t - k + 1 for t, k in zip(tile, weights.shape, strict=True))
+    valid = steps[0]
+    together = tiles_together(math.prod(tile))
     if ndim == 1:
-        valid = tile[0] - weights.shape[0] + 1
-        stride = valid * max(1, min(GROUP // elements, -(-lengths[0] // valid)))
+        along = min(together, -(-lengths[0] // valid))
+        together //= along
+        steps = (valid * along,)
     # Batch items share a transform along the last batch axis.
-    run = max(1, GROUP // elements) if batch else 1
+    run = max(1, together)
     heads: list[tuple[Any, ...]] = [()]
     if batch:
         heads = [(*index, slice(b, b + run)) for index in np.ndindex(batch[:-1]) for b in range(0, batch[-1], run)]
-    steps = (stride,) if ndim == 1 else tuple(t - k + 1 for t, k in zip(tile, weights.shape, strict=True))
     corners = list(product(*(range(0, m, s) for m, s in zip(lengths, steps, strict=True))))
 
     def work(piece: tuple[tuple[Any, ...], tuple[int, ...]]) -> None:

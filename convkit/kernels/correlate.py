@@ -125,13 +125,13 @@ def gather(x, start, n, before, step, beyond, fill, first, count, out, at):
                 lane = 0
 
 
-def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, out, extent, box, minimum, chunk):
+def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, out, extent, box, minimum, chunk, buffer):
     """Correlate a box of outputs of the volume ``x`` of ``shape`` = (D, H, W), W in samples.
 
     ``depths`` and ``rows`` are index maps of the extended first two axes; ``beyond`` and ``before`` those of the
     last. ``extent`` is the shape of ``out``, its last axis in elements (samples * step); ``box`` = (z0, z1, y0, y1,
     c0, c1), columns in elements. `segment` needs ``minimum`` columns. Columns near an edge, or samples of another
-    dtype than the weights, are gathered ``chunk`` columns at a time; all others are read in place.
+    dtype than the weights, are gathered into ``buffer`` ``chunk`` columns at a time; all others are read in place.
     """
     height, width = shape[1], shape[2]
     kd, kh, kw = taps
@@ -164,8 +164,6 @@ def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, 
                     out, o, pitch)
     if inner0 == c0 and inner1 == c1:
         return
-    widest = max(min(chunk, c1 - c0), minimum) + reach
-    buffer = np.empty(table.size * widest, w.dtype)
     local = np.empty(table.size, np.int64)
     spare = np.empty(high * minimum if c1 - c0 < minimum else 0, w.dtype)
     for side in range(2):

@@ -244,7 +244,7 @@ def choose_method(x: ArrayLike | tuple[int, ...], weights: ArrayLike | tuple[int
     geometry = checks.geometry([x_shape[a] for a in where], taps, mode)
     kinds = checks.arithmetic(np.dtype(np.float32) if samples is None else samples.dtype,
                               np.dtype(np.float32) if w is None else w.dtype, dtype)
-    limit = checks.exact_bound(samples, w) if samples is not None and w is not None else math.inf
+    limit = math.inf if samples is None or w is None else checks.exact_bound(samples, checks.integer_sum(w))
     arithmetic, exact = exact_arithmetic(kinds, limit)
     work = measure(x_shape, taps, where, geometry, arithmetic)
     return decide(w, work, arithmetic, samples, "auto", exact)

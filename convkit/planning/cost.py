@@ -15,17 +15,19 @@ from convkit._core.geometry import Geometry
 # The shipped profile, float32 on one worker (AVX-512, 3.7 GHz): seconds per operation of the vector kernels, per
 # output sample, and per call; the plain loops (complex and 64-bit integers) are slower by the factors below.
 OPERATION = 1 / 112e9
-OUTPUT = 0.35e-9
-CALL = 8e-6
-SLOWER = {"f": 1.0, "d": 2.0, "F": 9.0, "D": 14.0, "q": 6.0}
+OUTPUT = 0.4e-9
+CALL = 35e-6
+SLOWER = {"f": 1.0, "d": 2.0, "F": 11.0, "D": 20.0, "q": 6.0}
 # A line of outputs has no second row to share what it loads.
-LINE = 2.0
+LINE = 1.7
 # Seconds per element and log2(elements) of a forward and an inverse real float32 transform: up to the size of the
 # second-level cache, of 8 MiB, and beyond; what a tile costs before its first element; per element copied.
 TRANSFORM = (0.30e-9, 0.37e-9, 0.55e-9)
 TILE = 60e-6
 COPY = 0.6e-9
-GROUP = 1 << 16
+# Signals are transformed several tiles at a time, and volumes in three strided passes.
+SHAPED = {1: 1.3, 2: 1.0, 3: 1.5}
+FFT_CALL = 90e-6
 
 
 class Work(NamedTuple):
@@ -45,16 +47,22 @@ class Tiling(NamedTuple):
     seconds: float
 
 
-def _transform_seconds(elements: int, itemsize: int) -> float:
+def _transform_seconds(elements: int, itemsize: int, dims: int) -> float:
     size = elements * itemsize
     rate = TRANSFORM[0] if size <= 1 << 21 else TRANSFORM[1] if size <= 1 << 23 else TRANSFORM[2]
-    return elements * (rate * max(1.0, math.log2(elements)) * (1.0 if itemsize == 4 else 1.45) + COPY * itemsize / 4)
+    one = rate * max(1.0, math.log2(elements)) * (1.0 if itemsize == 4 else 1.45) + COPY * itemsize / 4
+    return elements * one * SHAPED[dims]
 
 
 def _fast_length(n: int, real: bool) -> int:
     from scipy.fft import next_fast_len
 
     return int(next_fast_len(n, real))
+
+
+def grouped(elements: int) -> int:
+    """How many tiles of a signal, or items of a batch, are transformed together: enough for vectors across them."""
+    return max(4, (1 << 16) // elements)
 
 
 @lru_cache(maxsize=1024)
@@ -78,9 +86,9 @@ def tiling(outputs: tuple[int, ...], taps: tuple[int, ...], batch: int, char: st
     for combination in product(*choices):
         elements = math.prod(size for size, _ in combination) * parts
         count = math.prod(n for _, n in combination) * batch
-        together = max(1, GROUP // elements) if len(taps) == 1 or batch > 1 else 1
-        one = _transform_seconds(elements, itemsize)
-        seconds = count * one + -(-count // together) * TILE + one / 2
+        together = grouped(elements) if len(taps) == 1 or batch > 1 else 1
+        one = _transform_seconds(elements, itemsize, len(taps))
+        seconds = FFT_CALL + count * one + -(-count // together) * TILE + one / 2
         if best is None or seconds < best.seconds:
             best = Tiling(tuple(size for size, _ in combination), seconds)
     assert best is not None
@@ -91,7 +99,7 @@ def direct_seconds(work: Work) -> float:
     """Expected time of the direct method on one worker."""
     outputs = work.batch * math.prod(work.outputs)
     taps = math.prod(work.taps)
-    line = LINE if len(work.taps) == 1 and work.batch < 4 else 1.0
+    line = LINE if len(work.taps) == 1 and work.batch < 4 and work.char in "fd" else 1.0
     per_output = 2 * taps * OPERATION * (1 + 1.2 / work.taps[-1]) * line + OUTPUT
     return CALL + outputs * per_output * SLOWER[work.char]
 
