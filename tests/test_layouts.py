@@ -52,6 +52,18 @@ def test_axes_of_transposed_arrays(order, method, rng):
         within(got, x, weights, axes=axes, boundary="edge")
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("mode", MODES)
+def test_column_major_with_a_rule_per_axis(mode, method, rng):
+    x = fortran(rng.standard_normal((9, 10, 11)))
+    weights = reference.dense([rng.standard_normal(side) for side in (2, 4, 3)])
+    options = {"mode": mode, "boundary": ("constant", "wrap", "mirror"), "fill_value": 1.5}
+    within(convkit.convolve(x, weights, method=method, **options), x, weights, **options)
+    options = {"mode": mode, "boundary": ("edge", "zero"), "axes": (2, 0)}
+    weights = weights[:, :, 0]
+    within(convkit.convolve(x, weights, method=method, **options), x, weights, **options)
+
+
 def test_channels_last_and_first_agree(rng):
     image = rng.standard_normal((40, 50, 3)).astype(np.float32)
     weights = rng.standard_normal((5, 3))

@@ -85,7 +85,7 @@ def solve(problem: Problem, method: str, workers: int, out: Array | None = None)
 
     p, transposed = problem.arranged(commute=method != "separable")
     work = p.work
-    size = planning.measure(p.samples.shape, p.weights.shape, p.axes, p.geometry, work)
+    size = planning.measure(p.samples.shape, p.weights.shape, p.axes, p.geometry, p.boundary, p.fill, work)
     plan = planning.decide(p.weights, size, work, p.samples, method, p.exact)
     if p.exact and plan.method != "direct":
         # Terms and transforms of integers are not exact; rounding their float64 sums makes them so.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from convkit._core import workers as pool
-from convkit._core.boundary import index_map
-from convkit._core.geometry import Geometry, tiles_together
+from convkit._core.boundary import CONSTANT, index_map
+from convkit._core.geometry import Geometry, one_tile, tiles_together
 from convkit._core.typing import Array, IntArray
 
 
@@ -28,7 +29,11 @@ def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: 
     lengths = tuple(g.length for g in geometry)
     batch = samples.shape[:-ndim]
     spectrum = _spectrum(weights, tile)
-    steps = tuple(t - k + 1 for t, k in zip(tile, weights.shape, strict=True))
+    sizes = samples.shape[-ndim:]
+    # A single tile may let the zeros before and after the samples be the same ones.
+    steps = tuple(
+        g.length if t >= one_tile(n, g, b in CONSTANT and fill == 0) else t - k + 1
+        for n, t, k, g, b in zip(sizes, tile, weights.shape, geometry, boundary, strict=True))
     valid = steps[0]
     together = tiles_together(math.prod(tile))
     if ndim == 1:
@@ -42,12 +47,19 @@ def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: 
         heads = [(*index, slice(b, b + run)) for index in np.ndindex(batch[:-1]) for b in range(0, batch[-1], run)]
     corners = list(product(*(range(0, m, s) for m, s in zip(lengths, steps, strict=True))))
 
+    def reaches(window: tuple[slice, ...]) -> list[int]:
+        """Where the extended samples end that a window of outputs reads, or that its tile has room for."""
+        ends = [w.stop + k - 1 for w, k in zip(window, weights.shape, strict=True)]
+        if ndim == 1 and window[0].stop - window[0].start > valid:
+            return ends
+        return [min(end, w.start + t) for end, w, t in zip(ends, window, tile, strict=True)]
+
     def work(piece: tuple[tuple[Any, ...], tuple[int, ...]]) -> None:
         head, corner = piece
         window = tuple(slice(c, min(c + s, m)) for c, s, m in zip(corner, steps, lengths, strict=True))
         padded = [
-            index_map(n, g.before - w.start, w.stop + k - 1 - g.before - n, b)
-            for n, g, w, k, b in zip(samples.shape[-ndim:], geometry, window, weights.shape, boundary, strict=True)
+            index_map(n, g.before - w.start, reach - g.before - n, b)
+            for n, g, w, b, reach in zip(sizes, geometry, window, boundary, reaches(window), strict=True)
         ]
         block = extract(samples[head], padded, fill, weights.dtype)
         target = results[(*head, Ellipsis, *window)]
@@ -62,6 +74,18 @@ def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: 
 
 def _spectrum(weights: Array, lengths: tuple[int, ...]) -> Array:
     """Multiplier that turns the transform of a tile into that of its circular correlation with the weights."""
+    if weights.size > 1 << 16 or math.prod(lengths) > 1 << 20:
+        return _transformed(weights, lengths)
+    w = np.ascontiguousarray(weights)
+    return _kept_spectrum(w.tobytes(), w.shape, w.dtype.char, lengths)
+
+
+@lru_cache(maxsize=8)
+def _kept_spectrum(data: bytes, shape: tuple[int, ...], char: str, lengths: tuple[int, ...]) -> Array:
+    return _transformed(np.frombuffer(data, np.dtype(char)).reshape(shape), lengths)
+
+
+def _transformed(weights: Array, lengths: tuple[int, ...]) -> Array:
     from scipy import fft
 
     forward = fft.rfftn if weights.dtype.kind == "f" else fft.fftn

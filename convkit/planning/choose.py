@@ -150,7 +150,7 @@ def _fastest(weights: Array | None, work: Work, dtype: np.dtype[Any], method: st
         assert weights is not None
         terms = require_separable(weights, dtype, work)
         return Plan("separable", {"separable": separable_seconds(work, terms.rank)}, "asked for", (), terms)
-    tile = tiling(work.outputs, work.taps, work.batch, "d" if work.char == "q" else work.char)
+    tile = tiling(work)
     seconds["fft"] = tile.seconds
     if method == "fft":
         return Plan("fft", {"fft": tile.seconds}, "asked for", tile.lengths)
@@ -240,13 +240,13 @@ def choose_method(x: ArrayLike | tuple[int, ...], weights: ArrayLike | tuple[int
     x_shape = _shape(x, "x") if samples is None else samples.shape
     taps = _shape(weights, "weights") if w is None else w.shape
     where = checks.convolution_axes(axes, x_shape, len(taps))
-    normalize(boundary, len(taps))
+    names = normalize(boundary, len(taps))
     geometry = checks.geometry([x_shape[a] for a in where], taps, mode)
     kinds = checks.arithmetic(np.dtype(np.float32) if samples is None else samples.dtype,
                               np.dtype(np.float32) if w is None else w.dtype, dtype)
     limit = math.inf if samples is None or w is None else checks.exact_bound(samples, checks.integer_sum(w))
     arithmetic, exact = exact_arithmetic(kinds, limit)
-    work = measure(x_shape, taps, where, geometry, arithmetic)
+    work = measure(x_shape, taps, where, geometry, names, 0, arithmetic)
     return decide(w, work, arithmetic, samples, "auto", exact)
 
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convkit._core.geometry import Geometry
+from convkit._core.boundary import CONSTANT
+from convkit._core.geometry import Geometry, one_tile
 
 # The shipped profile, float32 on one worker (AVX-512, 3.7 GHz): seconds per operation of the vector kernels, per
 # output sample, and per call; the plain loops (complex and 64-bit integers) are slower by the factors below.
@@ -31,13 +32,14 @@ FFT_CALL = 90e-6
 
 
 class Work(NamedTuple):
-    """The size of a convolution: samples and outputs per convolved axis, taps, and the size of the batch."""
+    """The size of a convolution: samples and outputs per convolved axis, taps, the batch, and one tile for all."""
 
     samples: tuple[int, ...]
     outputs: tuple[int, ...]
     taps: tuple[int, ...]
     batch: int
     char: str
+    whole: tuple[int, ...]
 
 
 class Tiling(NamedTuple):
@@ -66,9 +68,10 @@ def grouped(elements: int) -> int:
 
 
 @lru_cache(maxsize=1024)
-def tiling(outputs: tuple[int, ...], taps: tuple[int, ...], batch: int, char: str) -> Tiling:
-    """Cheapest overlap-save tiles for `batch` arrays of `outputs` of `taps` weights in dtype `char`."""
-    kind = np.dtype(char)
+def tiling(work: Work) -> Tiling:
+    """Cheapest overlap-save tiles."""
+    kind = np.dtype("d" if work.char == "q" else work.char)
+    taps = work.taps
     real = kind.kind == "f"
     itemsize = kind.itemsize if real else kind.itemsize // 2
     parts = 1 if real else 2
@@ -76,17 +79,17 @@ def tiling(outputs: tuple[int, ...], taps: tuple[int, ...], batch: int, char: st
         [64, 96, 128, 192, 256, 320, 384, 512, 640, 768, 1024, 1536, 2048] if len(taps) == 2
         else [16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256])
     choices: list[list[tuple[int, int]]] = []
-    for m, k in zip(outputs, taps, strict=True):
-        whole = _fast_length(m + k - 1, real)
-        sizes = {whole} | {_fast_length(t, real) for t in targets if t >= 1.25 * k and t < whole}
+    for m, k, least_whole in zip(work.outputs, taps, work.whole, strict=True):
+        whole = _fast_length(max(least_whole, k), real)
+        sizes = {_fast_length(t, real) for t in targets if 1.25 * k <= t < whole}
         # Of the sizes that need as many tiles, only the smallest can be the best.
-        least = {-(-m // (size - k + 1)): size for size in sorted(sizes, reverse=True)}
+        least = {-(-m // (size - k + 1)): size for size in sorted(sizes, reverse=True) if size < whole} | {1: whole}
         choices.append([(size, count) for count, size in least.items()])
     best: Tiling | None = None
     for combination in product(*choices):
         elements = math.prod(size for size, _ in combination) * parts
-        count = math.prod(n for _, n in combination) * batch
-        together = grouped(elements) if len(taps) == 1 or batch > 1 else 1
+        count = math.prod(n for _, n in combination) * work.batch
+        together = grouped(elements) if len(taps) == 1 or work.batch > 1 else 1
         one = _transform_seconds(elements, itemsize, len(taps))
         seconds = FFT_CALL + count * one + -(-count // together) * TILE + one / 2
         if best is None or seconds < best.seconds:
@@ -111,15 +114,17 @@ def separable_seconds(work: Work, rank: int) -> float:
     for axis, (k, m) in enumerate(zip(work.taps, work.outputs, strict=True)):
         sizes[axis] = m
         batch = work.batch * math.prod(sizes) // m
-        total += direct_seconds(Work((work.samples[axis],), (m,), (k,), batch, work.char))
+        total += direct_seconds(Work((work.samples[axis],), (m,), (k,), batch, work.char, (0,)))
         # Each pass writes and reads an array that no cache holds.
         total += batch * m * np.dtype(work.char).itemsize * (0.15e-9 if batch * m > 1 << 19 else 0.03e-9)
     return rank * total
 
 
 def measure(x_shape: Sequence[int], taps: Sequence[int], axes: Sequence[int], geometry: Sequence[Geometry],
-            dtype: np.dtype[Any]) -> Work:
+            boundary: Sequence[str], fill: complex, dtype: np.dtype[Any]) -> Work:
     """Size of a convolution."""
     samples = tuple(x_shape[a] for a in axes)
     batch = math.prod(x_shape) // math.prod(samples)
-    return Work(samples, tuple(g.length for g in geometry), tuple(taps), batch, dtype.char if dtype != np.int64 else "q")
+    whole = tuple(one_tile(n, g, b in CONSTANT and fill == 0) for n, g, b in zip(samples, geometry, boundary, strict=True))
+    char = "q" if dtype == np.int64 else dtype.char
+    return Work(samples, tuple(g.length for g in geometry), tuple(taps), batch, char, whole)
