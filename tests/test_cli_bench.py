@@ -84,7 +84,7 @@ def test_kernels_alone_keep_the_usual_sizes():
 def test_a_wrong_result_is_shown_and_the_status_is_1(monkeypatch):
     right = convkit.convolve
     monkeypatch.setattr(
-        convkit, "convolve", lambda x, w, **o: right(x, w, **o) + (o["method"] == "direct") * x.dtype.type(0.1)
+        convkit.convolution, "convolve", lambda x, w, **o: right(x, w, **o) + (o["method"] == "direct") * x.dtype.type(0.1)
     )
     result = bench("--dims", "2", *SMALL)
     assert result.exit_code == 1

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convkit._core.boundary import CONSTANT
-from convkit._core.geometry import Geometry, one_tile
+from convkit._core.geometry import Geometry, one_tile, tiles_together
 
 # The shipped profile, float32 on one worker (AVX-512, 3.7 GHz): seconds per operation of the vector kernels, per
 # output sample, and per call; the plain loops (complex and 64-bit integers) are slower by the factors below.
@@ -62,11 +62,6 @@ def _fast_length(n: int, real: bool) -> int:
     return int(next_fast_len(n, real))
 
 
-def grouped(elements: int) -> int:
-    """How many tiles of a signal, or items of a batch, are transformed together: enough for vectors across them."""
-    return max(4, (1 << 16) // elements)
-
-
 @lru_cache(maxsize=1024)
 def tiling(work: Work) -> Tiling:
     """Cheapest overlap-save tiles."""
@@ -79,9 +74,11 @@ def tiling(work: Work) -> Tiling:
         [64, 96, 128, 192, 256, 320, 384, 512, 640, 768, 1024, 1536, 2048] if len(taps) == 2
         else [16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256])
     choices: list[list[tuple[int, int]]] = []
-    for m, k, least_whole in zip(work.outputs, taps, work.whole, strict=True):
-        whole = _fast_length(max(least_whole, k), real)
-        sizes = {_fast_length(t, real) for t in targets if 1.25 * k <= t < whole}
+    for axis, (m, k, least_whole) in enumerate(zip(work.outputs, taps, work.whole, strict=True)):
+        # Only the last axis of a real transform is a real one.
+        halved = real and axis == len(taps) - 1
+        whole = _fast_length(max(least_whole, k), halved)
+        sizes = {_fast_length(t, halved) for t in targets if 1.25 * k <= t < whole}
         # Of the sizes that need as many tiles, only the smallest can be the best.
         least = {-(-m // (size - k + 1)): size for size in sorted(sizes, reverse=True) if size < whole} | {1: whole}
         choices.append([(size, count) for count, size in least.items()])
@@ -89,9 +86,9 @@ def tiling(work: Work) -> Tiling:
     for combination in product(*choices):
         elements = math.prod(size for size, _ in combination) * parts
         count = math.prod(n for _, n in combination) * work.batch
-        together = grouped(elements) if len(taps) == 1 or work.batch > 1 else 1
+        together = tiles_together(elements) if len(taps) == 1 or work.batch > 1 else 1
         one = _transform_seconds(elements, itemsize, len(taps))
-        seconds = FFT_CALL + count * one + -(-count // together) * TILE + one / 2
+        seconds = FFT_CALL + count * one + -(-count // together) * TILE
         if best is None or seconds < best.seconds:
             best = Tiling(tuple(size for size, _ in combination), seconds)
     assert best is not None
