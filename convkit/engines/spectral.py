@@ -27,13 +27,16 @@ def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: 
     samples = np.moveaxis(x, axes, last)
     results = np.moveaxis(out, axes, last)
     lengths = tuple(g.length for g in geometry)
-    batch = samples.shape[:-ndim]
-    spectrum = _spectrum(weights, tile)
     sizes = samples.shape[-ndim:]
+    zeros = [b in CONSTANT and fill == 0 for b in boundary]
+    single = [t >= one_tile(n, g, z) for n, t, g, z in zip(sizes, tile, geometry, zeros, strict=True)]
+    if all(single) and all(z and g.before >= 0 and g.after >= 0 for z, g in zip(zeros, geometry, strict=True)):
+        _one_tile(samples, weights, geometry, results, workers, tile)
+        return
+    spectrum = _spectrum(weights, tile, (0,) * ndim)
     # A single tile may let the zeros before and after the samples be the same ones.
-    steps = tuple(
-        g.length if t >= one_tile(n, g, b in CONSTANT and fill == 0) else t - k + 1
-        for n, t, k, g, b in zip(sizes, tile, weights.shape, geometry, boundary, strict=True))
+    steps = tuple(g.length if one else t - k + 1
+                  for t, k, g, one in zip(tile, weights.shape, geometry, single, strict=True))
     valid = steps[0]
     together = tiles_together(math.prod(tile))
     if ndim == 1:
@@ -41,10 +44,7 @@ def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: 
         together //= along
         steps = (valid * along,)
     # Batch items share a transform along the last batch axis.
-    run = max(1, together)
-    heads: list[tuple[Any, ...]] = [()]
-    if batch:
-        heads = [(*index, slice(b, b + run)) for index in np.ndindex(batch[:-1]) for b in range(0, batch[-1], run)]
+    heads = _runs(samples.shape[:-ndim], max(1, together))
     corners = list(product(*(range(0, m, s) for m, s in zip(lengths, steps, strict=True))))
 
     def reaches(window: tuple[slice, ...]) -> list[int]:
@@ -72,24 +72,51 @@ def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: 
     pool.run(work, list(product(heads, corners)), workers)
 
 
-def _spectrum(weights: Array, lengths: tuple[int, ...]) -> Array:
-    """Multiplier that turns the transform of a tile into that of its circular correlation with the weights."""
+def _one_tile(samples: Array, weights: Array, geometry: Sequence[Geometry], results: Array, workers: int,
+              tile: tuple[int, ...]) -> None:
+    """One transform for all outputs: with the weights shifted and zeros around, no sample has to be moved."""
+    ndim = len(tile)
+    spectrum = _spectrum(weights, tile, tuple(g.before for g in geometry))
+    inside: Any = (Ellipsis, *(slice(0, g.length) for g in geometry))
+
+    def work(head: Any) -> None:
+        block = samples[head].astype(weights.dtype, copy=False)
+        results[head] = _tile(block, tile, spectrum)[inside]
+
+    pool.run(work, _runs(samples.shape[:-ndim], tiles_together(math.prod(tile))), workers)
+
+
+def _runs(batch: tuple[int, ...], length: int) -> list[tuple[Any, ...]]:
+    """Indices of the batch, up to `length` neighbours along its last axis at a time."""
+    if not batch:
+        return [()]
+    return [(*index, slice(b, b + length)) for index in np.ndindex(batch[:-1]) for b in range(0, batch[-1], length)]
+
+
+def _spectrum(weights: Array, lengths: tuple[int, ...], shift: tuple[int, ...]) -> Array:
+    """Multiplier that turns the transform of a tile into that of its circular correlation with the weights.
+
+    The correlation starts `shift` samples before the tile, from its other end.
+    """
     if weights.size > 1 << 16 or math.prod(lengths) > 1 << 20:
-        return _transformed(weights, lengths)
+        return _transformed(weights, lengths, shift)
     w = np.ascontiguousarray(weights)
-    return _kept_spectrum(w.tobytes(), w.shape, w.dtype.char, lengths)
+    return _kept_spectrum(w.tobytes(), w.shape, w.dtype.char, lengths, shift)
 
 
 @lru_cache(maxsize=8)
-def _kept_spectrum(data: bytes, shape: tuple[int, ...], char: str, lengths: tuple[int, ...]) -> Array:
-    return _transformed(np.frombuffer(data, np.dtype(char)).reshape(shape), lengths)
+def _kept_spectrum(data: bytes, shape: tuple[int, ...], char: str, lengths: tuple[int, ...], shift: tuple[int, ...]) -> Array:
+    return _transformed(np.frombuffer(data, np.dtype(char)).reshape(shape), lengths, shift)
 
 
-def _transformed(weights: Array, lengths: tuple[int, ...]) -> Array:
+def _transformed(weights: Array, lengths: tuple[int, ...], shift: tuple[int, ...]) -> Array:
     from scipy import fft
 
+    padded = np.zeros(lengths, weights.dtype)
+    padded[tuple(slice(0, k) for k in weights.shape)] = np.conj(weights)
+    padded = np.roll(padded, [-s for s in shift], tuple(range(len(lengths))))
     forward = fft.rfftn if weights.dtype.kind == "f" else fft.fftn
-    spectrum: Array = forward(np.conj(weights), s=lengths, workers=1)
+    spectrum: Array = forward(padded, workers=1, overwrite_x=True)
     return np.conj(spectrum, out=spectrum)
 
 

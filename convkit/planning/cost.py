@@ -16,11 +16,15 @@ from convkit._core.geometry import Geometry, one_tile, tiles_together
 # The shipped profile, float32 on one worker (AVX-512, 3.7 GHz): seconds per operation of the vector kernels, per
 # output sample, and per call; the plain loops (complex and 64-bit integers) are slower by the factors below.
 OPERATION = 1 / 112e9
-OUTPUT = 0.4e-9
+OUTPUT = {1: 0.2e-9, 2: 0.25e-9, 3: 0.6e-9}
 CALL = 35e-6
 SLOWER = {"f": 1.0, "d": 2.0, "F": 11.0, "D": 20.0, "q": 6.0}
-# A line of outputs has no second row to share what it loads.
+# A line of outputs has no second row to share what it loads; a pass along rows shares less than one across them.
 LINE = 1.7
+ROW = 1.35
+# Seconds of a further pass over the samples, and per output of a pass where no cache holds them.
+PASS = 15e-6
+MEMORY = 0.25e-9
 # Seconds per element and log2(elements) of a forward and an inverse real float32 transform: up to the size of the
 # second-level cache, of 8 MiB, and beyond; what a tile costs before its first element; per element copied.
 TRANSFORM = (0.30e-9, 0.37e-9, 0.55e-9)
@@ -56,10 +60,11 @@ def _transform_seconds(elements: int, itemsize: int, dims: int) -> float:
     return elements * one * SHAPED[dims]
 
 
-def _fast_length(n: int, real: bool) -> int:
+def _fast_length(n: int) -> int:
+    """Product of 2, 3 and 5: lengths with 7 and 11 took a tenth longer per sample, complex ones too."""
     from scipy.fft import next_fast_len
 
-    return int(next_fast_len(n, real))
+    return int(next_fast_len(n, True))
 
 
 @lru_cache(maxsize=1024)
@@ -74,11 +79,9 @@ def tiling(work: Work) -> Tiling:
         [64, 96, 128, 192, 256, 320, 384, 512, 640, 768, 1024, 1536, 2048] if len(taps) == 2
         else [16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256])
     choices: list[list[tuple[int, int]]] = []
-    for axis, (m, k, least_whole) in enumerate(zip(work.outputs, taps, work.whole, strict=True)):
-        # Only the last axis of a real transform is a real one.
-        halved = real and axis == len(taps) - 1
-        whole = _fast_length(max(least_whole, k), halved)
-        sizes = {_fast_length(t, halved) for t in targets if 1.25 * k <= t < whole}
+    for m, k, least_whole in zip(work.outputs, taps, work.whole, strict=True):
+        whole = _fast_length(max(least_whole, k))
+        sizes = {_fast_length(t) for t in targets if 1.25 * k <= t < whole}
         # Of the sizes that need as many tiles, only the smallest can be the best.
         least = {-(-m // (size - k + 1)): size for size in sorted(sizes, reverse=True) if size < whole} | {1: whole}
         choices.append([(size, count) for count, size in least.items()])
@@ -100,7 +103,7 @@ def direct_seconds(work: Work) -> float:
     outputs = work.batch * math.prod(work.outputs)
     taps = math.prod(work.taps)
     line = LINE if len(work.taps) == 1 and work.batch < 4 and work.char in "fd" else 1.0
-    per_output = 2 * taps * OPERATION * (1 + 1.2 / work.taps[-1]) * line + OUTPUT
+    per_output = 2 * taps * OPERATION * (1 + 1.2 / work.taps[-1]) * line + OUTPUT[len(work.taps)]
     return CALL + outputs * per_output * SLOWER[work.char]
 
 
@@ -110,11 +113,14 @@ def separable_seconds(work: Work, rank: int) -> float:
     sizes = list(work.samples)
     for axis, (k, m) in enumerate(zip(work.taps, work.outputs, strict=True)):
         sizes[axis] = m
-        batch = work.batch * math.prod(sizes) // m
-        total += direct_seconds(Work((work.samples[axis],), (m,), (k,), batch, work.char, (0,)))
-        # Each pass writes and reads an array that no cache holds.
-        total += batch * m * np.dtype(work.char).itemsize * (0.15e-9 if batch * m > 1 << 19 else 0.03e-9)
-    return rank * total
+        outputs = work.batch * math.prod(sizes)
+        row = ROW if axis == len(sizes) - 1 else 1.0
+        per_output = 2 * k * OPERATION * row + OUTPUT[1]
+        # Each pass writes and reads an array that no cache may hold.
+        if outputs > 1 << 19:
+            per_output += MEMORY
+        total += PASS + outputs * per_output * SLOWER[work.char]
+    return CALL + rank * total
 
 
 def measure(x_shape: Sequence[int], taps: Sequence[int], axes: Sequence[int], geometry: Sequence[Geometry],
