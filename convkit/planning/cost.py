@@ -33,6 +33,8 @@ COPY = 0.6e-9
 # Signals are transformed several tiles at a time, and volumes in three strided passes.
 SHAPED = {1: 1.3, 2: 1.0, 3: 1.5}
 FFT_CALL = 90e-6
+# Share of the time by which one tile must beat many.
+FEW = 0.4
 
 
 class Work(NamedTuple):
@@ -86,13 +88,17 @@ def tiling(work: Work) -> Tiling:
         least = {-(-m // (size - k + 1)): size for size in sorted(sizes, reverse=True) if size < whole} | {1: whole}
         choices.append([(size, count) for count, size in least.items()])
     best: Tiling | None = None
+    least_cost = math.inf
     for combination in product(*choices):
         elements = math.prod(size for size, _ in combination) * parts
         count = math.prod(n for _, n in combination) * work.batch
         together = tiles_together(elements) if len(taps) == 1 or work.batch > 1 else 1
         one = _transform_seconds(elements, itemsize, len(taps))
         seconds = FFT_CALL + count * one + -(-count // together) * TILE
-        if best is None or seconds < best.seconds:
+        # Long work in a few tiles leaves workers idle, however many there are: it has to be cheaper to be chosen.
+        cost = seconds * (1 + FEW / count) if seconds > 5e-3 else seconds
+        if cost < least_cost:
+            least_cost = cost
             best = Tiling(tuple(size for size, _ in combination), seconds)
     assert best is not None
     return best
