@@ -108,7 +108,11 @@ def test_what_is_not_finite_keeps_the_fft_away(junk, clean):
     assert plan.reason != reason
     got = convkit.convolve(x, weights)
     assert np.isfinite(got).sum() == x.size - weights.size
-    x[12_345], weights[7] = 1, junk
+    x[::50] = junk
+    plan = convkit.choose_method(x, weights)
+    assert plan.method == "direct"
+    assert "NaN" in plan.reason
+    x[::50], weights[7] = 1, junk
     assert convkit.choose_method(x, weights).method == "direct"
 
 

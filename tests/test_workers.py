@@ -111,11 +111,13 @@ def test_affinity_limits_the_workers():
 def test_negative_workers_wrap_around():
     from convkit._core import workers
 
-    available = workers.resolve(-1)
-    assert available >= 1
-    assert workers.resolve(-available) == 1
+    processors = workers.processors()
+    assert workers.resolve(-1) == processors
+    assert workers.resolve(-processors) == 1
     with pytest.raises(ValueError, match="workers"):
-        workers.resolve(-available - 1)
+        workers.resolve(-processors - 1)
+    with convkit.set_workers(-1):
+        assert workers.resolve(None) == processors
 
 
 def test_many_threads_may_call_at_once(rng):
