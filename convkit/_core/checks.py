@@ -207,12 +207,21 @@ def integer_sum(weights: Array) -> float:
     return float(np.abs(weights.astype(np.float64)).sum())
 
 
-def exact_bound(x: Array, total: float, fill_value: complex = 0) -> float:
-    """``sum|w| max|x|`` for integers: the largest value that any partial sum can reach; inf for other data."""
+def exact_bound(x: Array, total: float, fill_value: complex = 0) -> tuple[float, bool]:
+    """``sum|w| max|x|`` for integers: the largest value that any partial sum can reach; inf for other data.
+
+    The second value tells whether it holds for any values of x, which are not looked at where its dtype bounds them
+    well enough.
+    """
     beyond = complex(fill_value)
     if x.dtype.kind not in "biu" or total == math.inf or beyond.imag or not beyond.real.is_integer():
-        return math.inf
-    return total * max(abs(int(x.max())), abs(int(x.min())), abs(int(beyond.real)))
+        return math.inf, True
+    most = abs(int(beyond.real))
+    limits = (0, 1) if x.dtype.kind == "b" else (np.iinfo(x.dtype).min, np.iinfo(x.dtype).max)
+    ceiling = total * max(most, -int(limits[0]), int(limits[1]))
+    if ceiling < 2**24:
+        return ceiling, True
+    return total * max(most, abs(int(x.max())), abs(int(x.min()))), False
 
 
 def store(values: Array, out: Array) -> None:

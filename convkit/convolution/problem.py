@@ -9,6 +9,7 @@ import numpy as np
 
 from convkit import planning
 from convkit._core import checks
+from convkit._core import workers as pool
 from convkit._core.boundary import CONSTANT
 from convkit._core.geometry import Geometry, exchange
 from convkit._core.typing import Array
@@ -110,6 +111,41 @@ def solve(problem: Problem, method: str, workers: int, out: Array | None = None)
     if p.exact and plan.method != "direct":
         np.rint(target, out=target)
     return target.T if transposed else target
+
+
+class Ready:
+    """A direct correlation met before: what depends on neither the values of the samples nor on where they lie."""
+
+    def __init__(self, problem: Problem, prepared: Any, result: np.dtype[Any]) -> None:
+        self._prepared = prepared
+        self._shape = problem.shape
+        self._work = problem.work
+        self._result = result
+
+    @staticmethod
+    def of(problem: Problem, method: str, result: np.dtype[Any]) -> Ready | None:
+        """A `Ready` if the samples can be read as they are and every value of them leads to the direct method."""
+        from convkit.engines import cpu
+
+        p, transposed = problem.arranged(commute=True)
+        x = p.samples
+        if transposed or x is not problem.samples or not x.flags.c_contiguous or readable(x, p.work) is not x:
+            return None
+        size = planning.measure(x.shape, p.weights.shape, p.axes, p.geometry, p.boundary, p.fill, p.work)
+        if planning.decide(p.weights, size, p.work, None, method, False).method != "direct":
+            return None
+        prepared = cpu.prepare(x.shape, p.weights.astype(p.work), p.geometry, p.boundary, p.fill, p.axes)
+        return None if prepared is None else Ready(problem, prepared, result)
+
+    def __call__(self, samples: Array, out: Array | None, workers: int | None) -> Array:
+        """Correlate samples of the same shape, strides and dtype."""
+        count = pool.resolve(workers)
+        if out is None:
+            target = np.empty(self._shape, self._work)
+        else:
+            target = target_for(checks.output(out, self._shape, self._result), self._shape, self._work, samples)
+        self._prepared(samples, target, count)
+        return finish(target, self._result, out)
 
 
 def finish(values: Array, result: np.dtype[Any], out: Array | None) -> Array:

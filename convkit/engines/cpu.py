@@ -33,22 +33,57 @@ def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: 
 
     `out` is C-contiguous, of the result's shape, and has the dtype of `weights`, which is the arithmetic's.
     """
-    volume = _volume(x.shape, tuple(axes), weights.shape, tuple(geometry), tuple(boundary))
-    if volume is not None:
-        _correlate_volume(np.ascontiguousarray(x), volume, weights, fill, out, workers)
+    ready = prepare(x.shape, weights, geometry, boundary, fill, axes)
+    if ready is not None:
+        ready(np.ascontiguousarray(x), out, workers)
         return
     ndim = len(axes)
     last = tuple(range(-ndim, 0))
     samples = np.ascontiguousarray(np.moveaxis(x, axes, last))
     results = np.moveaxis(out, axes, last)
-    volume = _volume(samples.shape[-ndim:], tuple(range(ndim)), weights.shape, tuple(geometry), tuple(boundary))
-    assert volume is not None
+    ready = prepare(samples.shape[-ndim:], weights, geometry, boundary, fill, range(ndim))
+    assert ready is not None
     for index in np.ndindex(samples.shape[:-ndim]):
         item = results[index]
         target = item if item.flags.c_contiguous else np.empty(item.shape, item.dtype)
-        _correlate_volume(samples[index], volume, weights, fill, target, workers)
+        ready(samples[index], target, workers)
         if target is not item:
             item[...] = target
+
+
+def prepare(shape: tuple[int, ...], weights: Array, geometry: Sequence[Geometry], boundary: Sequence[str], fill: Any,
+            axes: Sequence[int]) -> Prepared | None:
+    """All of a correlation but its samples, of `shape`; None where their axes are no volume's."""
+    volume = _volume(shape, tuple(axes), weights.shape, tuple(geometry), tuple(boundary))
+    return None if volume is None else Prepared(volume, weights, fill)
+
+
+class Prepared:
+    """A correlation that waits for C-contiguous samples and results of the shapes it was prepared for."""
+
+    def __init__(self, volume: _Volume, weights: Array, fill: Any) -> None:
+        w = _writable(np.ascontiguousarray(weights).reshape(-1))
+        self._boxes = volume.boxes
+        self._first = (volume.shape, *volume.maps, volume.before, volume.step, w.dtype.type(fill), w, volume.taps)
+        self._extent = volume.extent
+        self._last = (minimum_columns(w.dtype), volume.chunk)
+        self._scratch = volume.scratch
+        self._dtype = w.dtype
+
+    def __call__(self, x: Array, out: Array, workers: int) -> None:
+        """Write the correlation of `x` into `out`."""
+        flat = x.reshape(-1)
+        if not flat.flags.behaved:
+            flat = _writable(flat)
+        target = out.reshape(-1)
+
+        def work(box: Box) -> None:
+            correlate_box(flat, *self._first, target, self._extent, box, *self._last, _scratch(self._dtype, self._scratch))
+
+        if len(self._boxes) == 1:
+            work(self._boxes[0])
+        else:
+            pool.run(work, self._boxes, workers)
 
 
 class _Volume(NamedTuple):
@@ -93,20 +128,6 @@ def _volume(shape: tuple[int, ...], axes: tuple[int, ...], lengths: tuple[int, .
     chunk = max(64, (BUFFER // rows - reach) // 64 * 64)
     return _Volume(plan.shape, (maps[0], maps[1], maps[2]), before, plan.step, tuple(taps), tuple(extent), cut, chunk,
                    rows * (min(chunk, max(extent[2], 64)) + reach))
-
-
-def _correlate_volume(x: Array, volume: _Volume, weights: Array, fill: Any, out: Array, workers: int) -> None:
-    flat = _writable(x.reshape(-1))
-    w = _writable(np.ascontiguousarray(weights).reshape(-1))
-    target = out.reshape(-1)
-    minimum: int = minimum_columns(w.dtype)
-    arguments = (flat, volume.shape, *volume.maps, volume.before, volume.step, w.dtype.type(fill), w, volume.taps, target,
-                 volume.extent)
-
-    def work(box: Box) -> None:
-        correlate_box(*arguments, box, minimum, volume.chunk, _scratch(w.dtype, volume.scratch))
-
-    pool.run(work, volume.boxes, workers)
 
 
 class _Local(threading.local):

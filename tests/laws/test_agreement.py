@@ -83,3 +83,21 @@ def test_passes_in_any_order(seed, mode, boundary):
         for axis in order:
             one = convkit.convolve(one, taps[axis], axes=axis, mode=mode, boundary=boundary)
         np.testing.assert_allclose(one, together, atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["same", "full"])
+@pytest.mark.parametrize("boundary", [*BOUNDARIES, "constant"])
+@pytest.mark.parametrize(
+    ("n", "k"),
+    [((70_000,), (33,)), ((70_000,), (1500,)), ((1300, 600), (15, 16)), ((610, 1330), (8, 9)), ((90, 80, 130), (7, 6, 5))],
+)
+def test_tiles_of_large_arrays(n, k, boundary, mode, rng):
+    """The float32 FFT against direct sums in float64, which are exact by comparison."""
+    x, weights = (rng.standard_normal(s).astype(np.float32) for s in (n, k))
+    options = {"boundary": boundary, "mode": mode} | ({"fill_value": 2.0} if boundary == "constant" else {})
+    want = convkit.convolve(x, weights, method="direct", dtype=np.float64, **options)
+    bound = reference.fft_bound(x, weights, np.float32, **options)
+    got = convkit.convolve(x, weights, method="fft", **options)
+    assert got.dtype == np.float32
+    assert got.shape == want.shape
+    assert np.abs(got - want).max() <= bound
