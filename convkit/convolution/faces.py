@@ -66,7 +66,7 @@ def _run(x: Any, weights: Any, convolution: bool, mode: str, boundary: Boundary,
                 if len(_ready) >= _READY:
                     del _ready[next(iter(_ready))]
                 _ready[key] = ready
-        return finish(solve(problem, method, count, out), kinds.result, out)
+        return finish(solve(problem, method, count, out, kinds.result), kinds.result, out)
     numerator = solve(replace(problem, samples=np.where(valid, samples, samples.dtype.type(0))), method, count)
     # Only the direct sums of non-negative numbers are exactly zero where there is nothing to add.
     real = np.dtype(np.float32 if work.char in "fF" and method == "direct" else np.float64)

@@ -80,8 +80,9 @@ def target_for(out: Array | None, shape: tuple[int, ...], work: np.dtype[Any], *
     return np.empty(shape, work)
 
 
-def solve(problem: Problem, method: str, workers: int, out: Array | None = None) -> Array:
-    """Compute a correlation in its arithmetic's dtype, into `out` where that is possible."""
+def solve(problem: Problem, method: str, workers: int, out: Array | None = None,
+          result: np.dtype[Any] | None = None) -> Array:
+    """Compute a correlation in its arithmetic's dtype, or where possible in `result` and into `out`."""
     from convkit.engines import cpu, spectral
 
     p, transposed = problem.arranged(commute=method != "separable")
@@ -93,7 +94,9 @@ def solve(problem: Problem, method: str, workers: int, out: Array | None = None)
         work = np.dtype(np.float64)
         plan = planning.decide(p.weights, size._replace(char="d"), work, None, plan.method, False)
     samples = readable(p.samples, work)
-    target = target_for(None if transposed else out, p.shape, work, p.samples, p.weights)
+    direct = plan.method == "direct"
+    stored = result if direct and result is not None and cpu.stores(samples.dtype, work, result) else work
+    target = target_for(None if transposed else out, p.shape, stored, p.samples, p.weights)
     arguments = (p.geometry, p.boundary, p.fill, p.axes)
     if plan.method == "separable":
         assert plan.terms is not None
@@ -116,10 +119,10 @@ def solve(problem: Problem, method: str, workers: int, out: Array | None = None)
 class Ready:
     """A direct correlation met before: what depends on neither the values of the samples nor on where they lie."""
 
-    def __init__(self, problem: Problem, prepared: Any, result: np.dtype[Any]) -> None:
+    def __init__(self, shape: tuple[int, ...], prepared: Any, stored: np.dtype[Any], result: np.dtype[Any]) -> None:
         self._prepared = prepared
-        self._shape = problem.shape
-        self._work = problem.work
+        self._shape = shape
+        self._stored = stored
         self._result = result
 
     @staticmethod
@@ -134,16 +137,17 @@ class Ready:
         size = planning.measure(x.shape, p.weights.shape, p.axes, p.geometry, p.boundary, p.fill, p.work)
         if planning.decide(p.weights, size, p.work, None, method, False).method != "direct":
             return None
+        stored = result if cpu.stores(x.dtype, p.work, result) else p.work
         prepared = cpu.prepare(x.shape, p.weights.astype(p.work), p.geometry, p.boundary, p.fill, p.axes)
-        return None if prepared is None else Ready(problem, prepared, result)
+        return None if prepared is None else Ready(problem.shape, prepared, stored, result)
 
     def __call__(self, samples: Array, out: Array | None, workers: int | None) -> Array:
         """Correlate samples of the same shape, strides and dtype."""
         count = pool.resolve(workers)
         if out is None:
-            target = np.empty(self._shape, self._work)
+            target = np.empty(self._shape, self._stored)
         else:
-            target = target_for(checks.output(out, self._shape, self._result), self._shape, self._work, samples)
+            target = target_for(checks.output(out, self._shape, self._result), self._shape, self._stored, samples)
         self._prepared(samples, target, count)
         return finish(target, self._result, out)
 

@@ -13,7 +13,7 @@ from convkit._core import workers as pool
 from convkit._core.boundary import index_map
 from convkit._core.geometry import Geometry, layout
 from convkit._core.typing import Array
-from convkit.kernels.correlate import correlate_box, minimum_columns
+from convkit.kernels.correlate import STRIP, correlate_box, minimum_columns
 
 # Operations in one piece of work: about 0.1 ms, several times what handing it over costs.
 PIECE = 8e6
@@ -31,7 +31,8 @@ def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: 
               axes: Sequence[int], out: Array, workers: int) -> None:
     """Write the correlation of `x` with `weights` along the ascending `axes` into `out`.
 
-    `out` is C-contiguous, of the result's shape, and has the dtype of `weights`, which is the arithmetic's.
+    `out` is C-contiguous, of the result's shape, and has the dtype of `weights`, which is the arithmetic's, or one that
+    `stores` allows.
     """
     ready = prepare(x.shape, weights, geometry, boundary, fill, axes)
     if ready is not None:
@@ -49,6 +50,12 @@ def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: 
         ready(samples[index], target, workers)
         if target is not item:
             item[...] = target
+
+
+def stores(samples: np.dtype[Any], work: np.dtype[Any], result: np.dtype[Any]) -> bool:
+    """Whether the direct method can round and store its results as `result` on the way."""
+    small = (np.uint8, np.int16, np.uint16)
+    return work == np.float32 and samples in small and result in small
 
 
 def prepare(shape: tuple[int, ...], weights: Array, geometry: Sequence[Geometry], boundary: Sequence[str], fill: Any,
@@ -127,7 +134,7 @@ def _volume(shape: tuple[int, ...], axes: tuple[int, ...], lengths: tuple[int, .
     reach = (taps[2] - 1) * plan.step
     chunk = max(64, (BUFFER // rows - reach) // 64 * 64)
     return _Volume(plan.shape, (maps[0], maps[1], maps[2]), before, plan.step, tuple(taps), tuple(extent), cut, chunk,
-                   rows * (min(chunk, max(extent[2], 64)) + reach))
+                   (rows + STRIP) * (min(chunk, max(extent[2], 64)) + reach))
 
 
 class _Local(threading.local):

@@ -16,6 +16,9 @@ from numba.extending import overload
 from convkit._core.jit import helper, kernel
 from convkit.kernels import simd
 
+# Rows of results converted together.
+STRIP = 16
+
 
 def segment(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
     """Write ``n_rows x n_cols`` outputs at ``out[o + i * pitch + c]``, summed in the order of the weights.
@@ -62,7 +65,9 @@ def _segment_simd(lanes):
         while y < n_rows:
             y = min(y, n_rows - rows)
             c = 0
-            while c + wide <= n_cols:
+            # A wide block costs about as much as three narrow ones.
+            while c + wide <= n_cols or (c + 2 * lanes < n_cols and wide <= n_cols):
+                c = min(c, n_cols - wide)
                 block_wide(x, offsets, first + y, plane, w, kd, kh, kw, step, col + c, out, o + y * pitch + c, pitch)
                 c += wide
             while c < n_cols:
@@ -75,12 +80,12 @@ def _segment_simd(lanes):
 
 
 def _nothing(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
-    """Samples of another dtype than the weights never get here: they are converted before."""
+    """Samples and results of another dtype than the weights never get here: they are converted before and after."""
 
 
 @overload(segment)
 def _segment(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
-    if x.dtype != w.dtype:
+    if x.dtype != w.dtype or out.dtype != w.dtype:
         return _nothing
     if simd.vector_bits() and x.dtype in (types.float32, types.float64) and x.dtype == w.dtype == out.dtype:
         return _segment_simd(simd.lanes(x.dtype.bitwidth // 8))
@@ -93,36 +98,109 @@ def minimum_columns(dtype: Any) -> int:
     return max(1, simd.lanes(kind.itemsize)) if kind.kind == "f" else 1
 
 
-@helper
-def gather(x, start, n, before, step, beyond, fill, first, count, out, at):
-    """Copy elements ``first : first + count`` of one extended row to ``out[at:]``, converting to its dtype.
+def copy_run(x, i, out, o, count):
+    """Copy ``count`` elements from ``x[i:]`` to ``out[o:]``, converting them."""
+    run = x[i : i + count]
+    line = out[o : o + count]
+    for k in range(count):
+        line[k] = run[k]
 
-    The row of `n` samples begins at ``x[start]`` (negative: a row of fill); ``beyond`` holds the sources of the
-    samples before and after it, -1 for `fill`.
+
+def _copy_run_simd(width):
+    copy_vector = simd.copy_vector
+
+    def impl(x, i, out, o, count):
+        # Most runs lie near an edge and are one or two vectors long: the last one overlaps the one before.
+        if count < width:
+            for k in range(count):
+                out[o + k] = x[i + k]
+            return
+        k = 0
+        while k < count:
+            k = min(k, count - width)
+            copy_vector(x, i + k, out, o + k)
+            k += width
+
+    return impl
+
+
+@overload(copy_run)
+def _copy_run(x, i, out, o, count):
+    if simd.vector_bits() and x.dtype == out.dtype and x.dtype in (types.float32, types.float64):
+        return _copy_run_simd(simd.lanes(x.dtype.bitwidth // 8))
+    return copy_run
+
+
+def store_run(values, i, out, o, count):
+    """Store ``count`` values from ``values[i:]`` in ``out[o:]``; in integers rounded half to even, saturating, NaN as 0."""
+    integers = out.dtype.kind in "iu"
+    for k in range(count):
+        value = values[i + k]
+        if integers:
+            limits = np.iinfo(out.dtype)
+            value = 0 if np.isnan(value) else min(max(np.rint(value), limits.min), limits.max)
+        out[o + k] = value
+
+
+def _store_rounded(target, least, most):
+    low, high, none = np.float32(least), np.float32(most), np.float32(0)
+    # Adding and taking away 1.5 * 2^23 rounds a float32 of up to 22 bits half to even, and vectorises.
+    shift = np.float32(3 << 22)
+
+    def impl(values, i, out, o, count):
+        source = values[i : i + count]
+        line = out[o : o + count]
+        for k in range(count):
+            value = source[k]
+            value = value if value == value else none
+            value = value if value > low else low
+            value = value if value < high else high
+            line[k] = target((value + shift) - shift)
+
+    return impl
+
+
+def _store_as_it_is(values, i, out, o, count):
+    source = values[i : i + count]
+    line = out[o : o + count]
+    for k in range(count):
+        line[k] = source[k]
+
+
+@overload(store_run)
+def _store_run(values, i, out, o, count):
+    if isinstance(out.dtype, types.Integer) and values.dtype == types.float32 and out.dtype.bitwidth <= 16:
+        return _store_rounded(out.dtype, out.dtype.minval, out.dtype.maxval)
+    return _store_as_it_is
+
+
+@helper
+def gather(x, starts, n, before, step, beyond, fill, first, count, out, length):
+    """Copy elements ``first : first + count`` of extended rows to the rows of ``out``, converting to its dtype.
+
+    A row of `n` samples begins at ``x[starts[t]]`` (negative: a row of fill); ``beyond`` holds the sources of the
+    samples before and after it, -1 for `fill`. Rows of ``out`` have ``length`` elements, the rest of them zeros.
     """
-    line = out[at : at + count]
-    if start < 0:
-        line[:] = fill
-        return
     lead = before * step
     inner0 = min(max(lead - first, 0), count)
     inner1 = max(min(lead + n * step - first, count), inner0)
-    run = x[start + first - lead + inner0 : start + first - lead + inner1]
-    middle = line[inner0:inner1]
-    for i in range(middle.size):
-        middle[i] = run[i]
+    for t in range(starts.size):
+        o = t * length
+        if starts[t] < 0:
+            for i in range(count):
+                out[o + i] = fill
+        elif inner1 > inner0:
+            copy_run(x, starts[t] + first - lead + inner0, out, o + inner0, inner1 - inner0)
+        for i in range(count, length):
+            out[o + i] = 0
     extra = max(before, 0) - before - n
     for side in range(2):
-        i, end, skip = (0, inner0, 0) if side == 0 else (inner1, count, extra)
-        sample, lane = (first + i) // step, (first + i) % step
-        while i < end:
-            source = beyond[sample + skip]
-            line[i] = fill if source < 0 else x[start + source * step + lane]
-            i += 1
-            lane += 1
-            if lane == step:
-                sample += 1
-                lane = 0
+        for i in range(0 if side == 0 else inner1, inner0 if side == 0 else count):
+            source = beyond[(first + i) // step + (0 if side == 0 else extra)]
+            lane = (first + i) % step
+            for t in range(starts.size):
+                if starts[t] >= 0:
+                    out[t * length + i] = fill if source < 0 else x[starts[t] + source * step + lane]
 
 
 def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, out, extent, box, minimum, chunk, buffer):
@@ -132,6 +210,7 @@ def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, 
     last. ``extent`` is the shape of ``out``, its last axis in elements (samples * step); ``box`` = (z0, z1, y0, y1,
     c0, c1), columns in elements. `segment` needs ``minimum`` columns. Columns near an edge, or samples of another
     dtype than the weights, are gathered into ``buffer`` ``chunk`` columns at a time; all others are read in place.
+    The end of ``buffer`` holds STRIP rows of results that are converted before they are stored.
     """
     height, width = shape[1], shape[2]
     kd, kh, kw = taps
@@ -142,13 +221,17 @@ def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, 
     plane = high + kh - 1
     table = np.empty((z1 - z0 + kd - 1) * plane, np.int64)
     filled = False
-    for t in range(table.size):
-        source_z, source_y = depths[z0 + t // plane], rows[y0 + t % plane]
-        if source_z < 0 or source_y < 0:
-            table[t] = -1
-            filled = True
-        else:
-            table[t] = (source_z * height + source_y) * width * step
+    t = 0
+    for dz in range(z1 - z0 + kd - 1):
+        source_z = depths[z0 + dz]
+        for dy in range(plane):
+            source_y = rows[y0 + dy]
+            if source_z < 0 or source_y < 0:
+                table[t] = -1
+                filled = True
+            else:
+                table[t] = (source_z * height + source_y) * width * step
+            t += 1
     # Columns inner0 : inner1 need no sample beyond the ends of a row; the parts beside them are whole vectors wide.
     inner0 = max(c0, before * step)
     inner1 = min(c1, (before + width) * step - reach)
@@ -165,7 +248,7 @@ def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, 
     if inner0 == c0 and inner1 == c1:
         return
     local = np.empty(table.size, np.int64)
-    spare = np.empty(high * minimum if c1 - c0 < minimum else 0, w.dtype)
+    straight = out.dtype == w.dtype
     for side in range(2):
         a, end = (c0, inner0) if side == 0 else (inner1, c1)
         while a < end:
@@ -175,21 +258,20 @@ def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, 
             a = b - n_cols
             padded = max(n_cols, minimum)
             length = padded + reach
+            gather(x, table, width, before, step, beyond, fill, a, n_cols + reach, buffer, length)
             for t in range(table.size):
-                local[t] = t * length
-                if table[t] < 0 and fill == 0:
-                    local[t] = -1
-                    continue
-                gather(x, table[t], width, before, step, beyond, fill, a, n_cols + reach, buffer, t * length)
-                buffer[t * length + n_cols + reach : (t + 1) * length] = 0
+                local[t] = -1 if table[t] < 0 and fill == 0 else t * length
             for z in range(z1 - z0):
                 o = ((z0 + z) * extent[1] + y0) * pitch + a
-                if n_cols == padded:
+                if straight and n_cols == padded:
                     segment(buffer, local, z * plane, plane, high, w, kd, kh, kw, step, 0, n_cols, out, o, pitch)
                     continue
-                segment(buffer, local, z * plane, plane, high, w, kd, kh, kw, step, 0, padded, spare, 0, padded)
-                for i in range(high):
-                    out[o + i * pitch : o + i * pitch + n_cols] = spare[i * padded : i * padded + n_cols]
+                for y in range(0, high, STRIP):
+                    n_rows = min(STRIP, high - y)
+                    spare = buffer[buffer.size - n_rows * padded :]
+                    segment(buffer, local, z * plane + y, plane, n_rows, w, kd, kh, kw, step, 0, padded, spare, 0, padded)
+                    for i in range(n_rows):
+                        store_run(spare, i * padded, out, o + (y + i) * pitch, n_cols)
             a = b
 
 

@@ -53,6 +53,27 @@ def apart(typingctx):  # type: ignore[no-untyped-def]
     return types.void(), codegen
 
 
+@intrinsic
+def copy_vector(typingctx, x, i, out, o):  # type: ignore[no-untyped-def]
+    """``out[o : o + lanes] = x[i : i + lanes]`` for flat float arrays of one dtype."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        element = context.get_data_type(sig.args[0].dtype)
+        size = context.get_abi_sizeof(element)
+        vector = ir.VectorType(element, lanes(size))
+
+        def place(array, index):  # type: ignore[no-untyped-def]
+            data = context.make_array(sig.args[array])(context, builder, value=args[array]).data
+            return builder.bitcast(builder.gep(data, [args[index]]), vector.as_pointer())
+
+        value = builder.load(place(0, 1))
+        value.align = size
+        builder.store(value, place(2, 3)).align = size
+        return context.get_dummy_value()
+
+    return types.void(x, types.int64, out, types.int64), codegen
+
+
 # Rows x vectors held in registers: 16 accumulators where there are 32 registers, 8 where there are 16.
 ROWS = 4
 WIDE = 4 if vector_bits() == 512 else 2
