@@ -11,9 +11,9 @@ import numpy as np
 
 from convkit._core import workers as pool
 from convkit._core.boundary import index_map
-from convkit._core.geometry import Geometry, layout
+from convkit._core.geometry import Geometry, Layout, layout
 from convkit._core.typing import Array
-from convkit.kernels.correlate import STRIP, correlate_box, minimum_columns
+from convkit.kernels.correlate import STRIP, correlate_box, minimum_columns, separable_box
 
 # Operations in one piece of work: about 0.1 ms, several times what handing it over costs.
 PIECE = 8e6
@@ -22,6 +22,8 @@ OUTPUTS = 1 << 18
 SPAN = 8192
 # Elements gathered at a time near an edge, or where samples are converted.
 BUFFER = 1 << 17
+# Elements of a strip between the two passes of a separable correlation.
+STRIP_ELEMENTS = 1 << 16
 Box: TypeAlias = tuple[int, int, int, int, int, int]
 
 _IDENTITY = Geometry(0, 1, 0, 0)
@@ -203,21 +205,70 @@ class _View:
 
 def correlate_separable(x: Array, taps: Sequence[Array | None], geometry: Sequence[Geometry], boundary: Sequence[str],
                         fill: Any, axes: Sequence[int], out: Array, workers: int) -> None:
-    """One pass per axis that has taps; arguments as `correlate`, `taps` and `geometry` one per axis."""
-    passes = [i for i, t in enumerate(taps) if t is not None]
-    if not passes:
+    """One pass per axis that has taps; arguments as `correlate`, `taps` and `geometry` one per axis.
+
+    The passes along the last two of them run as one, strip by strip, where rows are long enough.
+    """
+    given = [(i, t) for i, t in enumerate(taps) if t is not None]
+    if not given:
         out[...] = x
         return
+    pair = given[-2:]
+    fused = _fused([axes[i] for i, _ in pair], [geometry[i] for i, _ in pair], x, out)
+    passes = given[:-2] if fused is not None else given
     # The pass that shortens the array most goes first, the one that lengthens it most last.
-    passes.sort(key=lambda i: geometry[i].length / x.shape[axes[i]])
+    passes = sorted(passes, key=lambda item: geometry[item[0]].length / x.shape[axes[item[0]]])
     current = x
-    for number, i in enumerate(passes):
-        t = taps[i]
-        assert t is not None
+    for number, (i, t) in enumerate(passes):
         shape = list(current.shape)
         shape[axes[i]] = geometry[i].length
-        target = out if number == len(passes) - 1 else np.empty(shape, out.dtype)
+        alone = fused is None and number == len(passes) - 1
+        target = out if alone else np.empty(shape, out.dtype)
         correlate(current, t, (geometry[i],), (boundary[i],), fill, (axes[i],), target, workers)
         # Beyond the other axes' edges this pass has met nothing but the fill value.
         fill = fill * t.sum(dtype=t.dtype)
         current = target
+    if fused is not None:
+        (i, down), (j, across) = pair
+        _correlate_pair(current, fused, (down, across), (geometry[i], geometry[j]), (boundary[i], boundary[j]), fill, out,
+                        workers)
+
+
+def _fused(axes: Sequence[int], geometry: Sequence[Geometry], x: Array, out: Array) -> Layout | None:
+    """Images whose columns and rows the two axes are, if one strip can hold a pass along the columns."""
+    if len(axes) < 2 or min(geometry[1].before, geometry[1].after) < 0:
+        return None
+    shape = list(out.shape)
+    for axis in axes:
+        shape[axis] = x.shape[axis]
+    plan = layout(shape, axes)
+    if plan is None or plan.slots != (None, 0, 1):
+        return None
+    shortest = min(plan.shape[2], geometry[1].length) * plan.step
+    return plan if shortest >= minimum_columns(out.dtype) else None
+
+
+def _correlate_pair(x: Array, plan: Layout, taps: tuple[Array, Array], geometry: tuple[Geometry, Geometry],
+                    boundary: tuple[str, str], fill: Any, out: Array, workers: int) -> None:
+    """Pass down the columns and across the rows of images, a strip at a time."""
+    images, height, width = plan.shape
+    down, across = (_writable(np.ascontiguousarray(t)) for t in taps)
+    rows = index_map(height, geometry[0].before, geometry[0].after, boundary[0])
+    beyond = _beyond(width, geometry[1], boundary[1])
+    extent = (images, geometry[0].length, geometry[1].length * plan.step)
+    flat, target = _writable(np.ascontiguousarray(x).reshape(-1)), out.reshape(-1)
+    length = extent[2] + (across.size - 1) * plan.step
+    strip = max(4, min(32, STRIP_ELEMENTS // length // 4 * 4))
+    scratch = strip * length
+    scalar = out.dtype.type
+    if flat.dtype != out.dtype or fill != 0:
+        scratch += (strip + down.size - 1) * width * plan.step
+    first = (flat, plan.shape, rows, beyond, geometry[1].before, plan.step, scalar(fill),
+             scalar(fill * down.sum(dtype=down.dtype)), down, across, target, extent)
+
+    def work(box: tuple[int, ...]) -> None:
+        separable_box(*first, box, strip, _scratch(out.dtype, scratch))
+
+    # Cut as a single pass of as many taps, but for the rows, which stay whole.
+    cut = {box[:4] for box in boxes((images, extent[1], min(extent[2], SPAN)), (1, 1, down.size + across.size))}
+    pool.run(work, sorted(cut), workers)

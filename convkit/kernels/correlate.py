@@ -276,3 +276,51 @@ def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, 
 
 
 correlate_box = kernel(_correlate_box)
+
+
+def _separable_box(x, shape, rows, beyond, before, step, fill, past, down, across, out, extent, box, strip, buffer):
+    """Correlate whole rows of every image of ``x`` of ``shape`` = (N, H, W) with taps ``down`` its columns, then ``across``.
+
+    ``rows`` is the index map of the extended columns, ``beyond`` and ``before`` are those of the rows; ``past`` is what the
+    first pass makes of nothing but ``fill``. ``box`` = (z0, z1, y0, y1) of ``out`` of ``extent``. The first pass of ``strip``
+    rows stays in ``buffer``, where the second finds it with its halo; each image row is at least one vector long.
+    """
+    height, width = shape[1], shape[2]
+    z0, z1, y0, y1 = box
+    kh, kw = down.size, across.size
+    n = width * step
+    lead = before * step
+    length = extent[2] + (kw - 1) * step
+    first, last = max(0, -lead), min(n, length - lead)
+    readable = x.dtype == down.dtype
+    table = np.empty(strip + kh - 1, np.int64)
+    local = np.empty(max(strip + kh - 1, 1), np.int64)
+    converted = buffer[strip * length :]
+    extra = max(before, 0) - before - width
+    for z in range(z0, z1):
+        y = y0
+        while y < y1:
+            high = min(strip, y1 - y)
+            for t in range(high + kh - 1):
+                source = rows[y + t]
+                table[t] = -1 if source < 0 else (z * height + source) * n
+                local[t] = t * n
+            if readable and fill == 0:
+                segment(x, table, 0, 0, high, down, 1, kh, 1, 1, first, last - first, buffer, first + lead, length)
+            else:
+                gather(x, table[: high + kh - 1], width, 0, step, beyond, fill, 0, n, converted, n)
+                segment(converted, local, 0, 0, high, down, 1, kh, 1, 1, first, last - first, buffer, first + lead, length)
+            for side in range(2):
+                for p in range(0 if side == 0 else last + lead, first + lead if side == 0 else length):
+                    source = beyond[p // step + (0 if side == 0 else extra)]
+                    at = lead + source * step + p % step
+                    for i in range(high):
+                        buffer[i * length + p] = past if source < 0 else buffer[i * length + at]
+            for i in range(high):
+                local[i] = i * length
+            o = (z * extent[1] + y) * extent[2]
+            segment(buffer, local, 0, 0, high, across, 1, 1, kw, step, 0, extent[2], out, o, extent[2])
+            y += high
+
+
+separable_box = kernel(_separable_box)
