@@ -415,6 +415,26 @@ def test_nothing_given_is_changed(rng):
     np.testing.assert_array_equal(weights, kept[1])
 
 
+@pytest.mark.parametrize("method", ["direct", "fft", "separable", "auto"])
+@pytest.mark.parametrize(("n", "k"), [((30, 31), (3, 5)), ((20, 21), (9, 8)), ((200,), (71,)), ((9, 10, 11), (3, 4, 2))])
+def test_what_a_call_has_learnt_is_not_used_for_other_values(n, k, method, rng):
+    """Same arrays, new values in them: other weights, other samples, a NaN, another boundary, type or layout."""
+    x, weights = np.empty(n, np.float32), np.empty(k)
+    for turn in range(3):
+        x[...] = rng.standard_normal(n)
+        weights[...] = reference.dense([rng.standard_normal(side) for side in k])
+        boundary = ("zero", "zero", "edge")[turn]
+        for samples in (x, np.asfortranarray(x), x.astype(np.float64), np.flip(x), x.astype(np.complex64)):
+            case = Case(samples, weights, {"boundary": boundary, "mode": "full"})
+            got = convkit.convolve(samples, weights, method=method, boundary=boundary, mode="full")
+            assert got.dtype == samples.dtype
+            bound = np.maximum(bound_of("direct", case), bound_of("fft", case))
+            reference.assert_within(got, case.expected(), 2 * bound, f"{method} {turn}")
+        x.flat[x.size // 2] = np.nan
+        if method in ("direct", "auto"):
+            assert np.isnan(convkit.convolve(x, weights, method=method, boundary="zero", mode="full")).sum() == weights.size
+
+
 # --- worked out by hand ----------------------------------------------------------------------------------------------
 GRID = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]])
 DIAGONAL = np.array([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, -1.0]])  # x[i+1, j+1] + 2 x[i, j] - x[i-1, j-1]

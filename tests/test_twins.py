@@ -129,3 +129,26 @@ def test_the_vector_kernels_are_vector_code(dtype):
     fused = [line for line in code.splitlines() if "vfmadd" in line or "fmla" in line]
     assert len(fused) >= 16
     assert sum(register in line for line in fused) > len(fused) // 2
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("taps", [97, 128, 200])
+def test_long_lines_are_folded_without_a_trace(dtype, taps):
+    """Many taps run as an image of overlapping rows; the zeros that fill up its weights must not spread Inf or NaN."""
+    from convkit.engines import cpu
+
+    rng = np.random.default_rng(taps)
+    x, w = draw(rng, 3001, dtype), draw(rng, taps, dtype)
+    geometry = [axis_geometry(x.size, taps, "same")]
+    plain = np.empty_like(x)
+    cpu.correlate(x, w, geometry, ["zero"], 0, (0,), plain, 1)
+    want, size = expected(x, w, "zero", 0, "same")
+    assert (np.abs(plain - want) <= 4 * taps * np.finfo(dtype).eps * size).all()
+    x[1000], x[1300] = np.inf, np.nan
+    got = np.empty_like(x)
+    cpu.correlate(x, w, geometry, ["zero"], 0, (0,), got, 1)
+    reached = np.zeros(x.size, bool)
+    for at in (1000, 1300):
+        reached[at - (taps - 1) // 2 : at - (taps - 1) // 2 + taps] = True
+    assert (np.isfinite(got) == ~reached).all()
+    np.testing.assert_array_equal(got[~reached], plain[~reached])

@@ -13,7 +13,7 @@ from convkit._core import workers as pool
 from convkit._core.boundary import index_map
 from convkit._core.geometry import Geometry, Layout, layout
 from convkit._core.typing import Array
-from convkit.kernels.correlate import STRIP, correlate_box, minimum_columns, separable_box
+from convkit.kernels.correlate import SLACK, STRIP, correlate_box, minimum_columns, separable_box
 
 # Operations in one piece of work: about 0.1 ms, several times what handing it over costs.
 PIECE = 8e6
@@ -71,7 +71,8 @@ class Prepared:
     """A correlation that waits for C-contiguous samples and results of the shapes it was prepared for."""
 
     def __init__(self, volume: _Volume, weights: Array, fill: Any) -> None:
-        w = _writable(np.ascontiguousarray(weights).reshape(-1))
+        w = np.zeros(weights.size + SLACK, weights.dtype)
+        w[: weights.size] = weights.reshape(-1)
         self._boxes = volume.boxes
         self._first = (volume.shape, *volume.maps, volume.before, volume.step, w.dtype.type(fill), w, volume.taps)
         self._extent = volume.extent

@@ -18,6 +18,11 @@ from convkit.kernels import simd
 
 # Rows of results converted together.
 STRIP = 16
+# Zeros behind the weights that kernels may read: a whole row of the widest block.
+SLACK = 64
+
+fold_block, fold_line = simd.block_wide, simd.line_narrow
+fold_vectors, simd_rows = simd.WIDE, simd.ROWS
 
 
 def segment(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
@@ -41,11 +46,43 @@ def segment(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, 
                         line[c] += tap * samples[c]
 
 
+@helper
+def _folded(x, start, w, kw, n_cols, out, o, wide):
+    """Correlate a long line with many taps as an image; return how many columns were done.
+
+    Folded after every ``wide`` samples, line and taps are an image and weights whose rows overlap: every vector that
+    is loaded then serves several outputs. The taps are followed by zeros, as far as the fold; where one of these met
+    an Inf or NaN, the outputs are summed again without.
+    """
+    folds = (kw + wide - 1) // wide
+    high = 4 * simd_rows
+    done = 0
+    if w.size < folds * wide or n_cols < high * wide or start < 0:
+        return done
+    table = np.arange(high + folds) * wide
+    while done + high * wide <= n_cols and start + done + (high + folds) * wide <= x.size:
+        for r in range(0, high, simd_rows):
+            fold_block(x, table, r, 0, w, 1, folds, wide, 1, start + done, out, o + done + r * wide, wide)
+        bad = 0
+        line = out[o + done : o + done + high * wide]
+        for i in range(line.size):
+            bad |= line[i] != line[i]
+        if bad:
+            for c in range(0, high * wide, wide):
+                for part in range(0, wide, wide // fold_vectors):
+                    at = done + c + part
+                    fold_line(x, table, 0, 0, w, 1, 1, kw, 1, start + at, out, o + at, 0)
+        done += high * wide
+    return done
+
+
 def _segment_simd(lanes):
     rows, wide, line = simd.ROWS, simd.WIDE * lanes, simd.LINE * lanes
     block_wide, block_narrow = simd.block_wide, simd.block_narrow
     line_wide, line_narrow = simd.line_wide, simd.line_narrow
     apart = simd.apart
+    # A line of fewer taps loses more to the zeros that fill up its last fold than it gains.
+    folded = wide + wide // 2
 
     def impl(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
         apart()
@@ -53,6 +90,10 @@ def _segment_simd(lanes):
         if n_rows < rows:
             for y in range(n_rows):
                 c = 0
+                if kd == 1 and kh == 1 and step == 1 and kw >= folded:
+                    c = _folded(x, offsets[first + y] + col, w, kw, n_cols, out, o + y * pitch, wide)
+                    if c == n_cols:
+                        continue
                 while c + line <= n_cols:
                     line_wide(x, offsets, first + y, plane, w, kd, kh, kw, step, col + c, out, o + y * pitch + c, pitch)
                     c += line
