@@ -14,7 +14,7 @@ from pathlib import Path
 
 from convkit.bench import grid_cases, measure_case
 from convkit.bench.report import document, significant
-from convkit.bench.rivals import RIVALS
+from convkit.bench.rivals import FULL
 
 RESULTS = Path(__file__).parent / "results" / "convolution.json"
 QUICK = {1: ((2**12, 2**16), (9, 129)), 2: ((256, 512), (3, 15)), 3: ((32, 64), (3, 9))}
@@ -39,13 +39,13 @@ def main(arguments: list[str] | None = None) -> int:
     budget = options.budget or (0.3 if options.quick else 1.5)
     cells = []
     for number, case in enumerate(cases, 1):
-        cell = measure_case(case, workers=options.workers, rivals=tuple(RIVALS), budget=budget, limit=10.0)
+        cell = measure_case(case, workers=options.workers, rivals=FULL, budget=budget, limit=10.0)
         cells.append(cell)
         place = f"[{number}/{len(cases)}] {case.dims}-D {case.size:>7} {case.label:<18}"
         if cell.failed:
             print(f"{place} WRONG: {cell.worst} differ by {cell.agreement:.3g} times the bound", flush=True)
             continue
-        rival = cell.fastest_rival()
+        rival = cell.fastest_rival(FULL)
         ours, theirs = cell.times["auto"].median, cell.times[rival].median
         print(
             f"{place} {cell.pick:<9} {significant(1e3 * ours):>7} ms  {cell.variants[rival]:<31} "

@@ -1,7 +1,8 @@
 """Make the README's tables from ``benchmarks/results/*.json``.
 
 ``python -m benchmarks.tables`` rewrites the text between ``<!-- table:NAME -->`` and ``<!-- /table -->`` in the README;
-``--check`` changes nothing and exits 1 if a table is not current.
+``--check`` changes nothing and exits 1 if a table is not current. The table ``summary`` has a row for each line of the
+suites (direct, separable, fft, line, volume, planner, call), from as many of their files as there are.
 """
 
 from __future__ import annotations
@@ -78,6 +79,49 @@ def convolution(found: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
+def summary(results: Path) -> str:
+    """One row per line of the suites' tables, from every JSON file of a suite that is there."""
+    files = {area: results / f"{area}.json" for area in AREAS}
+    found = {area: json.loads(file.read_text(encoding="utf-8")) for area, file in files.items() if file.exists()}
+    if not found:
+        raise ValueError(f"no results of a suite are there; run python -m benchmarks.NAME, one of {', '.join(AREAS)}")
+    counts = sorted({count for suite in found.values() for row in suite["rows"] for count in row["found"]}, key=int)
+    head = [f"{count} worker{'s' if count != '1' else ''}: {what}" for count in counts for what in ("mean", "worst cell")]
+    lines = [f"| work | against | {' | '.join(head)} |", f"|---|---|{'---:|' * len(head)}"]
+    for suite in found.values():
+        for row in suite["rows"]:
+            if not row["found"]:
+                continue
+            cells = []
+            for count in counts:
+                here = row["found"].get(count)
+                cells += [quantity(here[what], row["unit"]) if here else "" for what in ("mean", "worst")]
+            lines.append(f"| {row['work']} | {row['against']} | {' | '.join(cells)} |")
+    lines += ["", f"Means are geometric, over the cells of a line. {circumstances(found)}"]
+    return "\n".join(lines) + "\n"
+
+
+def quantity(value: float, unit: str) -> str:
+    """A value with the unit of its row: times faster, share of a ceiling or of the input, times slower, seconds."""
+    if unit in ("share", "extra"):
+        return f"{100 * value:.1f} %"
+    return f"{value:.2f} s" if unit == "seconds" else f"{value:.2f}x"
+
+
+def circumstances(found: dict[str, dict]) -> str:
+    """Machines and versions that the suites were run with, each named once."""
+    places = list(dict.fromkeys(suite["machine"]["processor"] for suite in found.values()))
+    versions: dict[str, dict[str, None]] = {}
+    for suite in found.values():
+        for name in ("numpy", "scipy", "numba", "opencv", "torch"):
+            if suite["versions"].get(name, "not installed") != "not installed":
+                versions.setdefault(name, {})[suite["versions"][name]] = None
+    named = ", ".join(f"{name} {' and '.join(known)}" for name, known in versions.items())
+    return f"Medians of interleaved rounds, {' and '.join(places)}; {named}."
+
+
+# Suites in the order of the table's lines.
+AREAS = ("direct", "separable", "fft", "line", "volume", "planner", "call")
 TABLES = {"convolution": convolution}
 
 
@@ -94,8 +138,10 @@ def current(text: str, results: Path) -> str:
 
     def made(match: re.Match[str]) -> str:
         name, file = match[2], results / f"{match[2]}.json"
+        if name == "summary":
+            return match[1] + summary(results) + match[4]
         if name not in TABLES:
-            raise ValueError(f"table:{name} is not known; there are {', '.join(TABLES)}")
+            raise ValueError(f"table:{name} is not known; there are {', '.join([*TABLES, 'summary'])}")
         if not file.exists():
             raise ValueError(f"{file.name} is missing; run python -m benchmarks.{name}")
         return match[1] + TABLES[name](json.loads(file.read_text(encoding="utf-8"))) + match[4]

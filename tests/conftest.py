@@ -1,4 +1,4 @@
-"""Settings of every test: no deadlines (a first call compiles), and the same draws each time where CI is set."""
+"""Settings of every test: the shipped profile, no deadlines (a first call compiles), the same draws where CI is set."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+os.environ["CONVKIT_PROFILE"] = "shipped"  # no choice of method depends on what this machine has measured
 settings.register_profile(
     "default",
     deadline=None,

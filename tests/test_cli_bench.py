@@ -72,6 +72,39 @@ def test_full_sets_scipy_beside_it(tmp_path):
         assert set(cell["variants"]) == {"scipy.signal", "scipy.ndimage"}
 
 
+def test_rivals_that_are_named_stand_in_the_table_beside_the_roof(tmp_path, monkeypatch):
+    from convkit.bench import rivals
+
+    here = rivals.installed
+    monkeypatch.setattr(rivals, "installed", lambda word: word != "torch" and here(word))
+    options = ["--dims", "1", "--rivals", "numpy,torch", "--workers", "1"]
+    result = bench(*SMALL, *options, "--json", "n.json", "--html", "r.html")
+    assert result.exit_code == 0, result.output
+    assert "numpy ms" in result.stdout
+    assert "torch is not installed" in result.stdout
+    assert "torch ms" not in result.stdout
+    assert re.search(r"Roof of this machine.*1 worker: [\d.]+ GF/s", result.stdout)
+    assert re.search(r"\d % [cml]", result.stdout)
+    assert "Report: r.html" in result.stdout
+    assert "data:image/png;base64," in (tmp_path / "r.html").read_text()
+    found = json.loads((tmp_path / "n.json").read_text())
+    assert found["options"]["rivals"] == ["numpy"]
+    assert found["options"]["missing"] == ["torch"]
+    assert found["roof"]["compute"] > 0
+    assert found["roof"]["workers"] == 1
+    for cell in found["cells"]:
+        assert cell["variants"] == {"numpy": "np.convolve"}
+        assert cell["times"]["numpy"]["rounds"] == 1
+        assert cell["roof"]["auto"]["fraction"] > 0
+        assert cell["roof"]["auto"]["bound"] in ("compute", "memory", "cache")
+
+
+def test_without_rivals_the_roof_is_not_measured(tmp_path):
+    result = bench(*SMALL, "--dims", "1", "--json", "n.json")
+    assert "Roof" not in result.stdout
+    assert json.loads((tmp_path / "n.json").read_text())["roof"] is None
+
+
 def test_kernels_alone_keep_the_usual_sizes():
     from convkit.cli.bench import choose
 
@@ -108,6 +141,10 @@ def test_a_wrong_result_is_shown_and_the_status_is_1(monkeypatch):
         (["--json", "nowhere/n.json"], ["--json", "nowhere"]),
         (["--json", "."], ["--json", "directory"]),
         (["--plot", "p.docx"], ["--plot", ".png"]),
+        (["--rivals", "scipy,foo"], ["--rivals", "'foo'", "opencv"]),
+        (["--rivals", ""], ["--rivals", "scipy"]),
+        (["--html", "r.txt"], ["--html", ".html"]),
+        (["--html", "nowhere/r.html"], ["--html", "nowhere"]),
         (["--repeats", "few"], ["--repeats"]),
         (["--bogus"], ["--bogus"]),
     ],

@@ -217,3 +217,49 @@ def test_shapes_are_refused_too():
             convkit.choose_method(x, weights)
         for word in words:
             assert word in str(refusal.value), (word, str(refusal.value))
+
+
+# --- plans met before ------------------------------------------------------------------------------------------------
+def test_a_plan_met_before_is_looked_up(rng, monkeypatch):
+    from convkit.planning import choose
+
+    made = []
+    usual = choose._fastest
+    monkeypatch.setattr(choose, "_fastest", lambda *given: made.append(1) or usual(*given))
+    monkeypatch.setattr(choose, "_plans", {})
+    shape = (90, 91)
+    few, many = rng.standard_normal((3, 5)), rng.standard_normal((71, 73))
+    first = [convkit.choose_method(shape, w) for w in (few, many, (3, 5))]
+    assert len(made) == 3
+    again = [convkit.choose_method(shape, w) for w in (few.copy(), np.asfortranarray(many), (3, 5))]
+    assert len(made) == 3
+    assert again == first
+    changed = many.copy()
+    changed[-1, -1] += 1
+    others = [(shape, changed, {}), ((91, 91), few, {}), (shape, few.reshape(5, 3), {}), (shape, few, {"mode": "full"}),
+              (shape, few.view(np.int64), {}), (shape, few, {"dtype": np.float64}), (shape, few[::-1], {})]  # fmt: skip
+    for number, (x, w, options) in enumerate(others):
+        convkit.choose_method(x, w, **options)
+        assert len(made) == 4 + number
+
+
+def test_the_store_of_plans_is_bounded(monkeypatch):
+    from convkit.planning import choose
+
+    monkeypatch.setattr(choose, "_plans", {})
+    monkeypatch.setattr(choose, "PLANS", 5)
+    methods = [convkit.choose_method((n,), (3,)).method for n in range(20, 40)]
+    assert set(methods) == {"direct"}
+    assert len(choose._plans) <= 5
+
+
+def test_every_method_costs_more_on_a_slower_machine():
+    from dataclasses import asdict
+
+    from convkit.planning import calibrate
+    from convkit.planning.profile import SHIPPED, Profile
+
+    slow = Profile(**{name: tuple(2 * v for v in value) if isinstance(value, tuple) else 2 * value
+                      for name, value in asdict(SHIPPED).items()})  # fmt: skip
+    for point in [p for _, points in calibrate.GROUPS for p in points] + calibrate.HELD_OUT:
+        assert calibrate.predicted(point, slow, SHIPPED) > 1.5 * calibrate.predicted(point, SHIPPED)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from convkit.plots import COLOURS, Panel, crossover
+from convkit.plots import COLOURS, Panel, crossover, roofline, speedups
 
 LINE = Panel(
     "2-D: camera",
@@ -56,3 +56,31 @@ def test_it_is_saved(tmp_path, ending):
 def test_nothing_to_draw_is_refused():
     with pytest.raises(ValueError, match="panels is empty"):
         crossover([])
+
+
+def test_ratios_are_dots_in_their_rows_and_a_line_stands_at_one():
+    figure = speedups([("first", {"scipy": 4.0, "torch": 0.5}), ("second", {"scipy": 8.0})])
+    axes = figure.axes[0]
+    one, *_ = [line for line in axes.lines if line.get_linestyle() == "-"]
+    assert set(one.get_xdata()) == {1.0}
+    dots = {line.get_label(): points(line) for line in axes.lines if line is not one}
+    assert dots == {"scipy": [(4.0, 0.0), (8.0, 1.0)], "torch": [(0.5, 0.0)]}
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["first", "second"]
+    assert axes.get_xscale() == "log"
+    low, high = axes.get_ylim()
+    assert low > high  # the first row on top
+
+
+def test_ratios_of_nothing_are_refused():
+    with pytest.raises(ValueError, match="rows is empty"):
+        speedups([])
+
+
+def test_the_roof_bends_where_computing_takes_as_long_as_moving():
+    axes = roofline({"direct": [(2.0, 3e9)], "fft": [(40.0, 5e10)]}, 1e11, 1e10).axes[0]
+    roof, direct, fft = (points(line) for line in axes.lines)
+    assert roof[1] == (10.0, 100.0)
+    assert roof[0] == (1.0, 10.0)
+    assert roof[2] == (80.0, 100.0)
+    assert (direct, fft) == ([(2.0, 3.0)], [(40.0, 50.0)])
+    assert "GF/s" in axes.get_ylabel()

@@ -111,3 +111,55 @@ def test_missing_results_are_refused(tables, tmp_path):
     (tmp_path / "README.md").write_text("<!-- table:convolution -->\n<!-- /table -->\n")
     with pytest.raises(ValueError, match=r"python -m benchmarks\.convolution"):
         tables.main(["--readme", str(tmp_path / "README.md"), "--results", str(tmp_path)])
+
+
+def suite(mean, worst, unit="x", processor="Some CPU", **versions):
+    row = {"key": "k", "work": f"work in {unit}", "against": "a rival", "unit": unit,
+           "found": {"1": {"mean": mean, "worst": worst, "cells": 3}}}
+    return {"machine": {"processor": processor}, "versions": {"numpy": "2.0", **versions}, "rows": [row]}
+
+
+def put(tmp_path, **suites):
+    for area, found in suites.items():
+        (tmp_path / f"{area}.json").write_text(json.dumps(found))
+
+
+def test_the_summary_has_a_row_for_each_line_of_the_suites_that_are_there(tables, tmp_path):
+    both = suite(2.0, 1.25)
+    both["rows"][0]["found"]["2"] = {"mean": 3.0, "worst": 0.5, "cells": 3}
+    put(tmp_path, planner=suite(1.04, 1.3, "regret"), direct=both, call=suite(0.4, 0.512, "seconds", torch="2.9"))
+    lines = tables.summary(tmp_path).splitlines()
+    assert lines[0] == "| work | against | 1 worker: mean | 1 worker: worst cell | 2 workers: mean | 2 workers: worst cell |"
+    assert lines[2:5] == [
+        "| work in x | a rival | 2.00x | 1.25x | 3.00x | 0.50x |",
+        "| work in regret | a rival | 1.04x | 1.30x |  |  |",
+        "| work in seconds | a rival | 0.40 s | 0.51 s |  |  |",
+    ]
+    assert lines[-1].endswith("Some CPU; numpy 2.0, torch 2.9.")
+
+
+@pytest.mark.parametrize(("unit", "text"), [("share", "95.0 %"), ("extra", "95.0 %"), ("seconds", "0.95 s"), ("x", "0.95x")])
+def test_the_summary_gives_each_value_its_unit(tables, tmp_path, unit, text):
+    put(tmp_path, volume=suite(0.95, 0.95, unit))
+    assert f"| {text} | {text} |" in tables.summary(tmp_path)
+
+
+def test_every_machine_and_version_is_named_once(tables, tmp_path):
+    put(tmp_path, fft=suite(1, 1, opencv="5.0"), line=suite(1, 1, opencv="5.1"), direct=suite(1, 1, processor="Other"))
+    assert tables.summary(tmp_path).splitlines()[-1].endswith("Other and Some CPU; numpy 2.0, opencv 5.0 and 5.1.")
+
+
+def test_the_summary_goes_between_its_markers(tables, tmp_path):
+    put(tmp_path, fft=suite(1.5, 1.2))
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- table:summary -->\n<!-- /table -->\n")
+    options = ["--readme", str(readme), "--results", str(tmp_path)]
+    assert tables.main([*options, "--check"]) == 1
+    assert tables.main(options) == 0
+    assert "| work in x | a rival | 1.50x | 1.20x |" in readme.read_text()
+    assert tables.main([*options, "--check"]) == 0
+
+
+def test_a_summary_of_nothing_is_refused(tables, tmp_path):
+    with pytest.raises(ValueError, match=r"python -m benchmarks\.NAME.*direct"):
+        tables.summary(tmp_path)

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import threading
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
+
+from convkit._core.codecache import KernelCache
 
 # "contract" alone turns a * b + c into one fused operation and keeps the order of sums: results do not
 # depend on the vector width. `fastmath=True` would delete every test for NaN.
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
-@cache
-def _stamp() -> str:
-    """Digest of all sources that a compiled kernel may contain."""
-    digest = hashlib.sha256()
-    package = Path(__file__).resolve().parent.parent
-    for path in sorted((package / "kernels").glob("*.py")) + [Path(__file__).resolve()]:
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+# Kernels in the order in which they were defined.
+KERNELS: list[Any] = []
 
 
 def cache_directory(dispatcher: Any) -> str | None:
     """Directory where a kernel is kept once compiled, or None where no directory can be written."""
-    impl = getattr(getattr(dispatcher, "_cache", None), "_impl", None)
-    return None if impl is None else str(impl.locator.get_cache_path())
+    path = getattr(getattr(dispatcher, "_cache", None), "cache_path", None)
+    return None if path is None else str(path)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -41,16 +34,10 @@ def kernel(function: Callable[..., Any]) -> Any:
     dispatcher = numba.njit(function, **_OPTIONS)
     if numba.config.DISABLE_JIT:
         return dispatcher
-    # Numba's stamp covers only the file of the kernel itself: a kernel that inlines another file's
-    # function would be loaded stale after an upgrade. Ours covers all of kernels/.
-    try:
-        dispatcher.enable_caching()
-        locator = dispatcher._cache._impl.locator
-        own = locator.get_source_stamp
-        locator.get_source_stamp = lambda: (own(), _stamp())
-        dispatcher._cache._cache_file._source_stamp = locator.get_source_stamp()
-    except RuntimeError:  # no writable directory: compile anew in each process
-        pass
+    # A Numba that keeps its caches in another way compiles anew in each process, and does not share them unsafely.
+    if hasattr(dispatcher, "_cache"):
+        dispatcher._cache = KernelCache(function, repr(sorted(_OPTIONS.items())))
+    KERNELS.append(dispatcher)
     return dispatcher
 
 
@@ -59,6 +46,13 @@ def helper(function: Callable[..., Any]) -> Any:
     import numba
 
     return numba.njit(function, **_OPTIONS)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """As `helper`, written into its caller before that is compiled: for what is long and called in one place."""
+    import numba
+
+    return numba.njit(function, inline="always", **_OPTIONS)
 
 
 @cache

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convkit.bench.task import Task
+
 KINDS = ("gaussian", "disk")
 DTYPES = ("float32", "float64", "complex64", "complex128")
 BOUNDARIES = ("zero", "edge", "reflect", "symmetric", "wrap")
@@ -103,6 +105,15 @@ class Case:
         precision = np.finfo(self.dtype).dtype
         dense = gaussian(self.taps, self.dims) if self.kind == "gaussian" else disk(self.taps, self.dims)
         return dense.astype(precision)
+
+    def task(self, samples: NDArray[Any] | None = None, weights: NDArray[Any] | None = None) -> Task:
+        """The case as a rival is asked for it; ``samples`` and ``weights`` if they are at hand."""
+        x = self.samples() if samples is None else samples
+        w = self.weights() if weights is None else weights
+        taps = None
+        if self.kind == "gaussian" and self.dims > 1:
+            taps = (gaussian(self.taps, 1).astype(w.dtype),) * self.dims
+        return Task(x, w, taps, self.boundary)
 
 
 def times(n: int, dims: int) -> str:

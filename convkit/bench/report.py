@@ -11,38 +11,63 @@ from typing import TYPE_CHECKING, Any
 from convkit import plots
 from convkit.bench.cases import SOURCES, times
 from convkit.bench.machine import machine, versions
+from convkit.bench.rivals import rival_versions
 from convkit.bench.runner import METHODS, Cell
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from convkit.bench.roofline import Roof
 
 NAMES = {"fft": "FFT"}
 NOTE = (
     "ms: median time of a call over interleaved rounds. GF/s: 2 x taps x outputs / time, the operations of direct "
     "convolution whatever the method."
 )
+ROOF_NOTE = (
+    "roof: share that auto reached of what this machine allows: the operations of its pick at the multiply-add ceiling (c), "
+    "or its samples read and its result written once at the speed of the memory (m) or of the last-level cache (l), "
+    "whichever takes longer."
+)
+WHERE = {"compute": "c", "memory": "m", "cache": "l"}
 
 
-def tables(cells: Sequence[Cell], rivals: Sequence[str] = ()) -> list[Table]:
-    """One rich table per dimension and size, in the order of the cells."""
-    groups: dict[tuple[int, int], list[Cell]] = {}
+def groups(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """Cells by dimension and size, in the order in which these come first."""
+    found: dict[tuple[int, int], list[Cell]] = {}
     for cell in cells:
-        groups.setdefault((cell.case.dims, cell.case.size), []).append(cell)
-    return [table(group, rivals) for group in groups.values()]
+        found.setdefault((cell.case.dims, cell.case.size), []).append(cell)
+    return list(found.values())
 
 
-def table(cells: Sequence[Cell], rivals: Sequence[str] = ()) -> Table:
+def heading(cell: Cell) -> str:
+    """What the samples of a table are."""
+    case = cell.case
+    return f"{case.dims}-D: {SOURCES[case.dims]}, {times(case.size, case.dims)} samples, {case.dtype}, boundary {case.boundary}"
+
+
+def roof_line(roof: Roof) -> str:
+    """One line: what was measured of the machine in this run."""
+    workers = f"{roof.workers} worker" + ("s" if roof.workers > 1 else "")
+    return (
+        f"Roof of this machine, measured in this run with {workers}: {significant(roof.compute / 1e9)} GF/s of fused "
+        f"multiply-adds in {roof.dtype}; {significant(roof.memory / 1e9)} GB/s copied (read and written) from memory, "
+        f"{significant(roof.cached / 1e9)} GB/s within the last-level cache of {roof.cache / 2**20:.3g} MiB."
+    )
+
+
+def tables(cells: Sequence[Cell], rivals: Sequence[str] = (), roof: Roof | None = None) -> list[Table]:
+    """One rich table per dimension and size, in the order of the cells."""
+    return [table(group, rivals, roof) for group in groups(cells)]
+
+
+def table(cells: Sequence[Cell], rivals: Sequence[str] = (), roof: Roof | None = None) -> Table:
     """Table of the cells of one dimension and size: times, the rate of auto, its pick and whether that was fastest."""
     from rich import box
     from rich.table import Table
 
-    case = cells[0].case
-    title = (
-        f"{case.dims}-D: {SOURCES[case.dims]}, {times(case.size, case.dims)} samples, {case.dtype}, "
-        f"boundary {case.boundary}"
-    )
     made = Table(
-        title=title,
+        title=heading(cells[0]),
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -54,20 +79,30 @@ def table(cells: Sequence[Cell], rivals: Sequence[str] = ()) -> Table:
     for name in (*METHODS, "auto"):
         made.add_column(f"{NAMES.get(name, name)}\nms", justify="right", no_wrap=True)
     made.add_column("auto\nGF/s", justify="right", no_wrap=True)
+    if roof is not None:
+        made.add_column("\nroof", justify="right", no_wrap=True)
     made.add_column("auto\npicks", no_wrap=True)
     made.add_column("\nfastest?", no_wrap=True)
     for name in rivals:
         made.add_column(f"{name.replace('.', chr(10))} ms", justify="right")
     for cell in cells:
+        share = [reached(cell, roof)] if roof is not None else []
         if cell.failed:
-            made.add_row(cell.case.label, *["[red]WRONG[/red]"] * 4, "", cell.pick, "")
+            made.add_row(cell.case.label, *["[red]WRONG[/red]"] * 4, "", *share, cell.pick, "")
             continue
         rate = significant(cell.rate("auto"), 2) if "auto" in cell.times else ""
         texts = [entry(cell, name) for name in (*METHODS, "auto")]
-        made.add_row(
-            cell.case.label, *texts, rate, NAMES.get(cell.pick, cell.pick), verdict(cell), *[entry(cell, r) for r in rivals]
-        )
+        others = [entry(cell, name) for name in rivals]
+        made.add_row(cell.case.label, *texts, rate, *share, NAMES.get(cell.pick, cell.pick), verdict(cell), *others)
     return made
+
+
+def reached(cell: Cell, roof: Roof) -> str:
+    """Share of the roof that ``auto`` reached and the letter of what bounds it: ``87 % c``."""
+    if "auto" not in cell.times:
+        return ""
+    share, what = roof.fraction(cell)
+    return f"{100 * share:.0f} % {WHERE[what]}"
 
 
 def entry(cell: Cell, name: str) -> str:
@@ -111,20 +146,31 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
 
 
-def document(cells: Iterable[Cell], options: dict[str, Any]) -> dict[str, Any]:
-    """Everything that was measured, ready for ``json.dump``: where, with what, and each cell with its spread."""
+def circumstances(options: dict[str, Any]) -> dict[str, Any]:
+    """Say when, where, with what versions and options something was measured."""
     return {
         "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": machine(),
-        "versions": versions(),
+        "versions": {**versions(), **rival_versions()},
         "options": options,
-        "note": NOTE,
-        "cells": [record(cell) for cell in cells],
     }
 
 
-def record(cell: Cell) -> dict[str, Any]:
+def document(cells: Iterable[Cell], options: dict[str, Any], roof: Roof | None = None) -> dict[str, Any]:
+    """Everything that was measured, ready for ``json.dump``: where, with what, and each cell with its spread."""
+    return {
+        **circumstances(options),
+        "note": NOTE,
+        "roof": None if roof is None else asdict(roof),
+        "cells": [record(cell, roof) for cell in cells],
+    }
+
+
+def record(cell: Cell, roof: Roof | None = None) -> dict[str, Any]:
     """One cell as plain numbers and words; times in seconds."""
+    reached = {}
+    if roof is not None:
+        reached = {name: roof.fraction(cell, name) for name in (*METHODS, "auto") if name in cell.times}
     return {
         **asdict(cell.case),
         "pick": cell.pick,
@@ -134,6 +180,7 @@ def record(cell: Cell) -> dict[str, Any]:
         "agreement": finite(cell.agreement),
         "error": finite(cell.error),
         "times": {name: {**asdict(timing), "gflops": cell.rate(name)} for name, timing in cell.times.items()},
+        "roof": {name: {"fraction": share, "bound": what} for name, (share, what) in reached.items()},
         "skipped": cell.skipped,
         "variants": cell.variants,
     }

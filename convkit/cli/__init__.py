@@ -1,4 +1,4 @@
-"""The command line: ``convkit bench``, ``convkit filter``, ``convkit info``; one module per command."""
+"""The command line: ``convkit bench``, ``filter``, ``info``, ``tune``, ``warmup``; one module per command."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typer.core import TyperGroup
 from convkit.cli.bench import bench_command
 from convkit.cli.filter import filter_command
 from convkit.cli.info import info_command
+from convkit.cli.tune import tune_command
+from convkit.cli.warmup import warmup_command
 
 __all__ = ["app", "main"]
 
@@ -75,6 +77,8 @@ def options(
 app.command("bench")(bench_command)
 app.command("filter")(filter_command)
 app.command("info")(info_command)
+app.command("tune")(tune_command)
+app.command("warmup")(warmup_command)
 
 
 def main() -> None:

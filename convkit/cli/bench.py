@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from convkit.bench.cases import Case
+    from convkit.bench.roofline import Roof
     from convkit.bench.runner import Cell
 
 
@@ -23,6 +24,7 @@ PICTURES = (".png", ".svg", ".pdf")
 
 def bench_command(
     full: Annotated[bool, typer.Option("--full", help="The whole grid, with scipy beside it (minutes).")] = False,
+    rivals: Annotated[str | None, typer.Option(help="Libraries to set beside it, as in scipy,opencv,torch.")] = None,
     dims: Annotated[str, typer.Option(help="Dimensions, as in 1,2,3.")] = "1,2,3",
     sizes: Annotated[str | None, typer.Option(help="Samples per axis, as in 256,512.")] = None,
     kernels: Annotated[str | None, typer.Option(help="Taps per axis, as in 3,7,15.")] = None,
@@ -31,6 +33,7 @@ def bench_command(
     workers: Annotated[int | None, typer.Option(help="Threads; as many as allowed if not given.")] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Rounds per cell, instead of a time budget.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all numbers to this file.")] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", help="Write a report with tables and pictures here.")] = None,
     plot: Annotated[Path, typer.Option(help="Where the crossover picture goes.")] = Path("convkit-bench.png"),
 ) -> None:
     """Compare direct, separable and FFT convolution on a signal, an image and a volume.
@@ -41,30 +44,54 @@ def bench_command(
 
     from convkit._core.workers import resolve
     from convkit.bench import report
-    from convkit.bench.rivals import RIVALS
+    from convkit.bench.rivals import FULL, choose_rivals
 
-    rivals = tuple(RIVALS) if full else ()
     with plain_errors("bench"):
+        chosen, missing = choose_rivals(rivals) if rivals is not None else (FULL if full else (), [])
         cases = choose(full, dims, sizes, kernels, dtype, boundary)
-        resolve(workers)
+        count = resolve(workers)
         check_target("--json", json_file)
+        check_target("--html", html_file, (".html", ".htm"))
         check_target("--plot", plot, PICTURES)
-        cells = measure(cases, Console(stderr=True), workers=workers, repeats=repeats, rivals=rivals, full=full)
+        roof = find_roof(count, dtype) if full or rivals is not None or html_file is not None else None
+        cells = measure(cases, Console(stderr=True), workers=workers, repeats=repeats, rivals=chosen, full=full)
     screen = Console()
-    console = Console(width=max(screen.width, 100 if full or not screen.is_terminal else 80))
-    for table in report.tables(cells, rivals):
+    columns = 100 + 12 * max(0, len(chosen) - 2) if chosen or not screen.is_terminal else 80
+    console = Console(width=max(screen.width, columns))
+    for table in report.tables(cells, chosen, roof):
         console.print(table)
         console.print()
     console.print(report.NOTE, style="dim", highlight=False)
+    if roof is not None:
+        console.print(report.ROOF_NOTE, style="dim", highlight=False)
+        console.print(report.roof_line(roof), highlight=False)
+    for name in missing:
+        console.print(f"{name} is not installed, so it is left out.", highlight=False)
     console.print(report.summary(cells), highlight=False)
     with plain_errors("bench"):
+        options = {"full": full, "dtype": dtype, "boundary": boundary, "workers": workers, "repeats": repeats}
+        found = report.document(cells, {**options, "rivals": list(chosen), "missing": missing}, roof)
         if json_file is not None:
-            options = {"full": full, "dtype": dtype, "boundary": boundary, "workers": workers, "repeats": repeats}
-            json_file.write_text(json.dumps(report.document(cells, options), indent=1) + "\n", encoding="utf-8")
+            json_file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
             console.print(f"Numbers: {json_file}", highlight=False, soft_wrap=True)
+        if html_file is not None:
+            from convkit.bench.html import page
+
+            html_file.write_text(page(cells, chosen, roof, found), encoding="utf-8")
+            console.print(f"Report: {html_file}", highlight=False, soft_wrap=True)
         draw(cells, plot, console)
     if any(cell.failed for cell in cells):
         raise typer.Exit(1)
+
+
+def find_roof(workers: int, dtype: str) -> Roof | None:
+    """Measure the roof, or None where kernels are not compiled."""
+    from convkit.bench.roofline import measure_roof
+
+    try:
+        return measure_roof(workers, dtype)
+    except RuntimeError:
+        return None
 
 
 def choose(

@@ -13,7 +13,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from convkit._core.jit import helper, kernel
+from convkit._core.jit import helper, inlined, kernel
 from convkit.kernels import simd
 
 # Rows of results converted together.
@@ -46,7 +46,7 @@ def segment(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, 
                         line[c] += tap * samples[c]
 
 
-@helper
+@inlined
 def _folded(x, start, w, kw, n_cols, out, o, wide):
     """Correlate a long line with many taps as an image; return how many columns were done.
 
@@ -62,16 +62,14 @@ def _folded(x, start, w, kw, n_cols, out, o, wide):
     table = np.arange(high + folds) * wide
     while done + high * wide <= n_cols and start + done + (high + folds) * wide <= x.size:
         for r in range(0, high, simd_rows):
-            fold_block(x, table, r, 0, w, 1, folds, wide, 1, start + done, out, o + done + r * wide, wide)
+            fold_block(x, table, r, 0, w, 1, folds, wide, 1, start + done, out, o + done + r * wide, wide, 1)
         bad = 0
         line = out[o + done : o + done + high * wide]
         for i in range(line.size):
             bad |= line[i] != line[i]
         if bad:
             for c in range(0, high * wide, wide):
-                for part in range(0, wide, wide // fold_vectors):
-                    at = done + c + part
-                    fold_line(x, table, 0, 0, w, 1, 1, kw, 1, start + at, out, o + at, 0)
+                fold_line(x, table, 0, 0, w, 1, 1, kw, 1, start + done + c, out, o + done + c, 0, fold_vectors)
         done += high * wide
     return done
 
@@ -94,26 +92,28 @@ def _segment_simd(lanes):
                     c = _folded(x, offsets[first + y] + col, w, kw, n_cols, out, o + y * pitch, wide)
                     if c == n_cols:
                         continue
-                while c + line <= n_cols:
-                    line_wide(x, offsets, first + y, plane, w, kd, kh, kw, step, col + c, out, o + y * pitch + c, pitch)
-                    c += line
+                count = (n_cols - c) // line
+                line_wide(x, offsets, first + y, plane, w, kd, kh, kw, step, col + c, out, o + y * pitch + c, pitch, count)
+                c += count * line
                 while c < n_cols:
                     c = min(c, n_cols - lanes)
-                    line_narrow(x, offsets, first + y, plane, w, kd, kh, kw, step, col + c, out, o + y * pitch + c, pitch)
+                    line_narrow(x, offsets, first + y, plane, w, kd, kh, kw, step, col + c, out, o + y * pitch + c, pitch, 1)
                     c += lanes
             return
         y = 0
         while y < n_rows:
             y = min(y, n_rows - rows)
-            c = 0
+            count = n_cols // wide
+            block_wide(x, offsets, first + y, plane, w, kd, kh, kw, step, col, out, o + y * pitch, pitch, count)
+            c = count * wide
             # A wide block costs about as much as three narrow ones.
-            while c + wide <= n_cols or (c + 2 * lanes < n_cols and wide <= n_cols):
-                c = min(c, n_cols - wide)
-                block_wide(x, offsets, first + y, plane, w, kd, kh, kw, step, col + c, out, o + y * pitch + c, pitch)
+            if count and c + 2 * lanes < n_cols:
+                c = n_cols - wide
+                block_wide(x, offsets, first + y, plane, w, kd, kh, kw, step, col + c, out, o + y * pitch + c, pitch, 1)
                 c += wide
             while c < n_cols:
                 c = min(c, n_cols - lanes)
-                block_narrow(x, offsets, first + y, plane, w, kd, kh, kw, step, col + c, out, o + y * pitch + c, pitch)
+                block_narrow(x, offsets, first + y, plane, w, kd, kh, kw, step, col + c, out, o + y * pitch + c, pitch, 1)
                 c += lanes
             y += rows
 

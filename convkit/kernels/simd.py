@@ -80,27 +80,106 @@ WIDE = 4 if vector_bits() == 512 else 2
 LINE = 8 if vector_bits() == 512 else 6
 
 
+def _write_block(builder: Any, arguments: Any, element: Any, size: int, n_rows: int, n_vectors: int) -> None:
+    """Write the body of a block: see `_make_block`."""
+    i64 = ir.IntType(64)
+    width = vector_bits() // (8 * size)
+    vector = ir.VectorType(element, width)
+    name = f"llvm.fma.v{width}f{8 * size}"
+    fma = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(vector, [vector, vector, vector]), name)
+
+    px, poff, pw, pout, first, plane, kd, kh, kw, step, col0, o0, pitch, count = arguments
+    zero = ir.Constant(vector, [0.0] * width)
+    lane0 = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
+    undefined = ir.Constant(vector, ir.Undefined)
+
+    def pointer(base, index):  # type: ignore[no-untyped-def]
+        return builder.gep(base, [index])
+
+    def load(base, index):  # type: ignore[no-untyped-def]
+        p = builder.bitcast(pointer(base, index), vector.as_pointer())
+        instruction = builder.load(p)
+        instruction.align = size
+        return instruction
+
+    def broadcast(scalar):  # type: ignore[no-untyped-def]
+        one = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
+        return builder.shuffle_vector(one, undefined, lane0)
+
+    acc = [[cgutils.alloca_once_value(builder, zero) for _ in range(n_vectors)] for _ in range(n_rows)]
+
+    def taps(lo, hi, start, weights):  # type: ignore[no-untyped-def]
+        """Add one input row to the output rows lo..hi; `weights` is the weight row of output row 0."""
+        with cgutils.for_range(builder, kw) as loop:
+            position = builder.add(start, builder.mul(loop.index, step))
+            vectors = [load(px, builder.add(position, i64(c * width))) for c in range(n_vectors)]
+            for i in range(lo, hi + 1):
+                at = builder.add(builder.sub(weights, builder.mul(i64(i), kw)), loop.index)
+                tap = broadcast(builder.load(pointer(pw, at)))
+                for c in range(n_vectors):
+                    builder.store(builder.call(fma, [tap, vectors[c], builder.load(acc[i][c])]), acc[i][c])
+
+    rows = builder.add(kh, i64(n_rows - 1))
+    with cgutils.for_range(builder, count) as block:
+        shift = builder.mul(block.index, i64(n_vectors * width))
+        col, o = builder.add(col0, shift), builder.add(o0, shift)
+        for a in (a for row in acc for a in row):
+            builder.store(zero, a)
+        with cgutils.for_range(builder, kd) as depth:
+            row0 = builder.add(first, builder.mul(depth.index, plane))
+            weight0 = builder.mul(builder.mul(depth.index, kh), kw)
+            with cgutils.for_range(builder, rows) as row:
+                r = row.index
+                offset = builder.load(pointer(poff, builder.add(row0, r)))
+                with builder.if_then(builder.icmp_signed(">=", offset, i64(0))):
+                    start = builder.add(offset, col)
+                    weights = builder.add(weight0, builder.mul(r, kw))
+                    if n_rows == 1:
+                        taps(0, 0, start, weights)
+                    else:
+                        # The first and last rows feed fewer outputs: lo..hi of them.
+                        low = builder.sub(r, builder.sub(kh, i64(1)))
+                        low = builder.select(builder.icmp_signed("<", low, i64(0)), i64(0), low)
+                        last = i64(n_rows - 1)
+                        high = builder.select(builder.icmp_signed("<", r, last), r, last)
+                        code = builder.add(builder.mul(low, i64(n_rows)), high)
+                        end = builder.append_basic_block("rows.end")
+                        switch = builder.switch(code, end)
+                        for lo in range(n_rows):
+                            for hi in range(lo, n_rows):
+                                case = builder.append_basic_block(f"rows.{lo}.{hi}")
+                                switch.add_case(i64(lo * n_rows + hi), case)
+                                builder.position_at_end(case)
+                                taps(lo, hi, start, weights)
+                                builder.branch(end)
+                        builder.position_at_end(end)
+
+        for i in range(n_rows):
+            for c in range(n_vectors):
+                index = builder.add(builder.add(o, builder.mul(pitch, i64(i))), i64(c * width))
+                p = builder.bitcast(pointer(pout, index), vector.as_pointer())
+                instruction = builder.store(builder.load(acc[i][c]), p)
+                instruction.align = size
+    builder.ret_void()
+
+
 def _make_block(n_rows: int, n_vectors: int) -> Any:
     """Build the block of `n_rows` x `n_vectors`.
 
-    ``block(x, offsets, first, plane, w, kd, kh, kw, step, col, out, o, pitch)`` writes
-    ``out[o + i * pitch + c]`` for n_rows rows i and n_vectors * lanes columns c. Row (dz, r) of the
+    ``block(x, offsets, first, plane, w, kd, kh, kw, step, col, out, o, pitch, count)`` writes
+    ``out[o + i * pitch + c]`` for n_rows rows i and count * n_vectors * lanes columns c. Row (dz, r) of the
     input starts at ``x[offsets[first + dz * plane + r] + col]``; a negative offset is a row of zeros.
     """
 
     @intrinsic
-    def block(typingctx, x, offsets, first, plane, w, kd, kh, kw, step, col, out, o, pitch):  # type: ignore[no-untyped-def]
-        signature = types.void(x, offsets, first, plane, w, kd, kh, kw, step, col, out, o, pitch)
+    def block(typingctx, x, offsets, first, plane, w, kd, kh, kw, step, col, out, o, pitch, count):  # type: ignore[no-untyped-def]
+        signature = types.void(x, offsets, first, plane, w, kd, kh, kw, step, col, out, o, pitch, count)
 
         def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-            i64 = ir.IntType(64)
             element = context.get_data_type(sig.args[0].dtype)
             size = context.get_abi_sizeof(element)
-            width = vector_bits() // (8 * size)
-            vector = ir.VectorType(element, width)
-            name = f"llvm.fma.v{width}f{8 * size}"
-            fma = cgutils.get_or_insert_function(
-                builder.module, ir.FunctionType(vector, [vector, vector, vector]), name)
+            i64 = ir.IntType(64)
 
             def data(k):  # type: ignore[no-untyped-def]
                 return context.make_array(sig.args[k])(context, builder, value=args[k]).data
@@ -108,77 +187,19 @@ def _make_block(n_rows: int, n_vectors: int) -> Any:
             def integer(k):  # type: ignore[no-untyped-def]
                 return context.cast(builder, args[k], sig.args[k], types.int64)
 
-            px, poff, pw, pout = data(0), data(1), data(4), data(10)
-            first, plane, kd, kh, kw, step, col, o, pitch = (integer(k) for k in (2, 3, 5, 6, 7, 8, 9, 11, 12))
-            zero = ir.Constant(vector, [0.0] * width)
-            lane0 = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
-            undefined = ir.Constant(vector, ir.Undefined)
-
-            def pointer(base, index):  # type: ignore[no-untyped-def]
-                return builder.gep(base, [index])
-
-            def load(base, index):  # type: ignore[no-untyped-def]
-                p = builder.bitcast(pointer(base, index), vector.as_pointer())
-                instruction = builder.load(p)
-                instruction.align = size
-                return instruction
-
-            def broadcast(scalar):  # type: ignore[no-untyped-def]
-                one = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
-                return builder.shuffle_vector(one, undefined, lane0)
-
-            acc = [[cgutils.alloca_once_value(builder, zero) for _ in range(n_vectors)] for _ in range(n_rows)]
-            for row in acc:
-                for a in row:
-                    builder.store(zero, a)
-
-            def taps(lo, hi, start, weights):  # type: ignore[no-untyped-def]
-                """Add one input row to the output rows lo..hi; `weights` is the weight row of output row 0."""
-                with cgutils.for_range(builder, kw) as loop:
-                    position = builder.add(start, builder.mul(loop.index, step))
-                    vectors = [load(px, builder.add(position, i64(c * width))) for c in range(n_vectors)]
-                    for i in range(lo, hi + 1):
-                        at = builder.add(builder.sub(weights, builder.mul(i64(i), kw)), loop.index)
-                        tap = broadcast(builder.load(pointer(pw, at)))
-                        for c in range(n_vectors):
-                            builder.store(builder.call(fma, [tap, vectors[c], builder.load(acc[i][c])]), acc[i][c])
-
-            rows = builder.add(kh, i64(n_rows - 1))
-            with cgutils.for_range(builder, kd) as depth:
-                row0 = builder.add(first, builder.mul(depth.index, plane))
-                weight0 = builder.mul(builder.mul(depth.index, kh), kw)
-                with cgutils.for_range(builder, rows) as row:
-                    r = row.index
-                    offset = builder.load(pointer(poff, builder.add(row0, r)))
-                    with builder.if_then(builder.icmp_signed(">=", offset, i64(0))):
-                        start = builder.add(offset, col)
-                        weights = builder.add(weight0, builder.mul(r, kw))
-                        if n_rows == 1:
-                            taps(0, 0, start, weights)
-                        else:
-                            # The first and last rows feed fewer outputs: lo..hi of them.
-                            low = builder.sub(r, builder.sub(kh, i64(1)))
-                            low = builder.select(builder.icmp_signed("<", low, i64(0)), i64(0), low)
-                            last = i64(n_rows - 1)
-                            high = builder.select(builder.icmp_signed("<", r, last), r, last)
-                            code = builder.add(builder.mul(low, i64(n_rows)), high)
-                            end = builder.append_basic_block("rows.end")
-                            switch = builder.switch(code, end)
-                            for lo in range(n_rows):
-                                for hi in range(lo, n_rows):
-                                    case = builder.append_basic_block(f"rows.{lo}.{hi}")
-                                    switch.add_case(i64(lo * n_rows + hi), case)
-                                    builder.position_at_end(case)
-                                    taps(lo, hi, start, weights)
-                                    builder.branch(end)
-                            builder.position_at_end(end)
-
-            for i in range(n_rows):
-                for c in range(n_vectors):
-                    index = builder.add(builder.add(o, builder.mul(pitch, i64(i))), i64(c * width))
-                    p = builder.bitcast(pointer(pout, index), vector.as_pointer())
-                    instruction = builder.store(builder.load(acc[i][c]), p)
-                    instruction.align = size
+            pointers = [data(k) for k in (0, 1, 4, 10)]
+            numbers = [integer(k) for k in (2, 3, 5, 6, 7, 8, 9, 11, 12, 13)]
+            # One function however often the block is used: it is long, and LLVM would copy it into every caller.
+            name = f"convkit_block_{n_rows}x{n_vectors}_f{8 * size}"
+            function = builder.module.globals.get(name)
+            if function is None:
+                kinds = [p.type for p in pointers] + [i64] * len(numbers)
+                function = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), kinds), name)
+                function.linkage = "linkonce_odr"
+                function.attributes.add("noinline")
+                function.attributes.add("nounwind")
+                _write_block(ir.IRBuilder(function.append_basic_block()), function.args, element, size, n_rows, n_vectors)
+            builder.call(function, pointers + numbers)
             return context.get_dummy_value()
 
         return signature, codegen

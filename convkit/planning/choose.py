@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,12 +18,17 @@ from convkit._core.geometry import MODES
 from convkit._core.typing import Array, ArrayLike, DTypeLike
 from convkit.planning.cost import Work, direct_seconds, measure, separable_seconds, tiling
 from convkit.planning.gates import exact_arithmetic, unsafe
+from convkit.planning.profile import Profile, active
 from convkit.separable import SeparableWeights, separate
 
 # Seconds that looking for the rank of weights in 3-D may take.
 SEARCH = 0.3
 
 METHODS = ("auto", "direct", "separable", "fft")
+
+# Plans made before, and how many are kept.
+_plans: dict[Any, Plan] = {}
+PLANS = 1024
 
 
 @dataclass(frozen=True)
@@ -82,9 +88,10 @@ def _rank_one(weights: Array, rtol: float) -> bool:
     return bool(np.linalg.norm((weights - outer * weights[peak]).ravel()) <= rtol * np.linalg.norm(weights.ravel()))
 
 
-def _try_separable(weights: Array, dtype: np.dtype[Any], work: Work, limit: float) -> tuple[SeparableWeights | None, str]:
+def _try_separable(weights: Array, dtype: np.dtype[Any], work: Work, limit: float,
+                   profile: Profile) -> tuple[SeparableWeights | None, str]:
     """Terms of `weights` if their passes take less than `limit` seconds, and why not."""
-    one = separable_seconds(work, 1)
+    one = separable_seconds(work, 1, profile)
     if sum(k > 1 for k in work.taps) < 2:
         return None, "the weights lie along one axis"
     if one >= limit:
@@ -104,9 +111,9 @@ def _try_separable(weights: Array, dtype: np.dtype[Any], work: Work, limit: floa
         return None, "looking for the rank would cost more than it saves"
     if len(work.taps) == 3 and min(work.taps) > 1:
         least = _multilinear_rank(double, 1e-6 if dtype.char in "fF" else 1e-7)
-        if separable_seconds(work, least) >= limit:
+        if separable_seconds(work, least, profile) >= limit:
             return None, f"their rank is {least} or more, too many passes to pay"
-        if limit - separable_seconds(work, least) < SEARCH:
+        if limit - separable_seconds(work, least, profile) < SEARCH:
             return None, f"their rank is {least} or more; looking for it would cost more than it saves"
     terms = separation(weights, dtype, most)
     if terms.error > rtol:
@@ -120,11 +127,14 @@ def decide(weights: Array | None, work: Work, dtype: np.dtype[Any], samples: Arr
 
     `exact`: integers whose result must be exact, which no FFT promises.
     """
-    if weights is None or weights.size > 4096:
-        plan = _fastest(weights, work, dtype, method)
-    else:
-        w = np.ascontiguousarray(weights)
-        plan = _fastest_of(w.tobytes(), w.shape, w.dtype.char, work, dtype, method)
+    profile = active()
+    key = (None if weights is None else _digest(weights), work, dtype.char, method, profile)
+    plan = _plans.get(key)
+    if plan is None:
+        plan = _fastest(weights, work, dtype, method, profile)
+        if len(_plans) >= PLANS:
+            _plans.clear()
+        _plans[key] = plan
     if plan.method != "fft" or method == "fft":
         return plan
     gate = "integers must be exact" if exact else "" if samples is None else unsafe(samples)
@@ -135,22 +145,23 @@ def decide(weights: Array | None, work: Work, dtype: np.dtype[Any], samples: Arr
     return replace(plan, method=best, reason=f"{best}, though fft is expected to be faster: {gate}; {_listed(plan.seconds)}")
 
 
-@lru_cache(maxsize=512)
-def _fastest_of(data: bytes, shape: tuple[int, ...], char: str, work: Work, dtype: np.dtype[Any], method: str) -> Plan:
-    return _fastest(np.frombuffer(data, np.dtype(char)).reshape(shape), work, dtype, method)
+def _digest(weights: Array) -> tuple[bytes, tuple[int, ...], str]:
+    """What tells weights apart: their bytes while they are few."""
+    data = weights.tobytes()
+    return data if len(data) <= 4096 else hashlib.blake2b(data, digest_size=20).digest(), weights.shape, weights.dtype.str
 
 
-def _fastest(weights: Array | None, work: Work, dtype: np.dtype[Any], method: str) -> Plan:
+def _fastest(weights: Array | None, work: Work, dtype: np.dtype[Any], method: str, profile: Profile) -> Plan:
     """Plan by the cost model alone."""
-    seconds = {"direct": direct_seconds(work)}
+    seconds = {"direct": direct_seconds(work, profile)}
     if method == "direct" or (work.char == "q" and method == "auto"):
         reason = "asked for" if method == "direct" else "64-bit integers are exact only when summed directly"
         return Plan("direct", seconds, reason)
     if method == "separable":
         assert weights is not None
         terms = require_separable(weights, dtype, work)
-        return Plan("separable", {"separable": separable_seconds(work, terms.rank)}, "asked for", (), terms)
-    tile = tiling(work)
+        return Plan("separable", {"separable": separable_seconds(work, terms.rank, profile)}, "asked for", (), terms)
+    tile = tiling(work, profile)
     seconds["fft"] = tile.seconds
     if method == "fft":
         return Plan("fft", {"fft": tile.seconds}, "asked for", tile.lengths)
@@ -160,10 +171,10 @@ def _fastest(weights: Array | None, work: Work, dtype: np.dtype[Any], method: st
     found: SeparableWeights | None = None
     obstacle = "the values of the weights are not known"
     if weights is not None:
-        found, obstacle = _try_separable(weights, dtype, work, seconds[best])
+        found, obstacle = _try_separable(weights, dtype, work, seconds[best], profile)
     rank = ""
     if found is not None:
-        seconds["separable"] = separable_seconds(work, found.rank)
+        seconds["separable"] = separable_seconds(work, found.rank, profile)
         rank = f"the weights have rank {found.rank}: "
         best = min(seconds, key=lambda name: seconds[name])
     reason = f"{rank}{best} is expected to be fastest: {_listed(seconds)}"
@@ -244,7 +255,7 @@ def choose_method(x: ArrayLike | tuple[int, ...], weights: ArrayLike | tuple[int
     geometry = checks.geometry([x_shape[a] for a in where], taps, mode)
     kinds = checks.arithmetic(np.dtype(np.float32) if samples is None else samples.dtype,
                               np.dtype(np.float32) if w is None else w.dtype, dtype)
-    limit = math.inf if samples is None or w is None else checks.exact_bound(samples, checks.integer_sum(w))
+    limit = math.inf if samples is None or w is None else checks.exact_bound(samples, checks.integer_sum(w))[0]
     arithmetic, exact = exact_arithmetic(kinds, limit)
     work = measure(x_shape, taps, where, geometry, names, 0, arithmetic)
     return decide(w, work, arithmetic, samples, "auto", exact)

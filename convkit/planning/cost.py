@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import product
@@ -12,27 +13,10 @@ import numpy as np
 
 from convkit._core.boundary import CONSTANT
 from convkit._core.geometry import Geometry, one_tile, tiles_together
+from convkit.planning.profile import Profile
 
-# The shipped profile, float32 on one worker (AVX-512, 3.7 GHz): seconds per operation of the vector kernels, per
-# output sample, and per call; the plain loops (complex and 64-bit integers) are slower by the factors below.
-OPERATION = 1 / 112e9
-OUTPUT = {1: 0.2e-9, 2: 0.25e-9, 3: 0.6e-9}
-CALL = 35e-6
-SLOWER = {"f": 1.0, "d": 2.0, "F": 11.0, "D": 20.0, "q": 6.0}
-# A line of outputs has no second row to share what it loads; a pass along rows shares less than one across them.
-LINE = 1.7
-ROW = 1.35
-# Seconds of a further pass over the samples, and per output of a pass where no cache holds them.
-PASS = 15e-6
-MEMORY = 0.25e-9
-# Seconds per element and log2(elements) of a forward and an inverse real float32 transform: up to the size of the
-# second-level cache, of 8 MiB, and beyond; what a tile costs before its first element; per element copied.
-TRANSFORM = (0.30e-9, 0.37e-9, 0.55e-9)
-TILE = 60e-6
-COPY = 0.6e-9
-# Signals are transformed several tiles at a time, and volumes in three strided passes.
-SHAPED = {1: 1.3, 2: 1.0, 3: 1.5}
-FFT_CALL = 90e-6
+# Bytes up to which one rate of transforms holds, then the next: levels of the cache, and of what the system hands out.
+LARGE = (1 << 21, 1 << 23, 1 << 24)
 # Share of the time by which one tile must beat many.
 FEW = 0.4
 
@@ -55,11 +39,25 @@ class Tiling(NamedTuple):
     seconds: float
 
 
-def _transform_seconds(elements: int, itemsize: int, dims: int) -> float:
-    size = elements * itemsize
-    rate = TRANSFORM[0] if size <= 1 << 21 else TRANSFORM[1] if size <= 1 << 23 else TRANSFORM[2]
-    one = rate * max(1.0, math.log2(elements)) * (1.0 if itemsize == 4 else 1.45) + COPY * itemsize / 4
-    return elements * one * SHAPED[dims]
+def _transform_seconds(elements: int, together: int, char: str, dims: int, p: Profile) -> float:
+    """One of the tiles of `elements` real numbers that are transformed together, cut out and put away too."""
+    wide = 2 if char in "dDq" else 1
+    size = 4 * elements * wide * together
+    rate = p.transform[bisect_left(LARGE, size)]
+    factor = {"f": 1.0, "F": p.complex_single, "D": p.complex_double}.get(char, p.double)
+    return elements * (rate * max(1.0, math.log2(elements)) * factor + p.copy * wide) * p.shaped[dims - 1]
+
+
+def fft_seconds(work: Work, lengths: Sequence[int], p: Profile) -> float:
+    """Expected time of the FFT method with tiles of these lengths."""
+    parts = 2 if work.char in "FD" else 1
+    elements = math.prod(lengths) * parts
+    count = work.batch
+    for m, k, whole, size in zip(work.outputs, work.taps, work.whole, lengths, strict=True):
+        count *= 1 if size >= whole else -(-m // (size - k + 1))
+    together = min(count, tiles_together(elements)) if len(lengths) == 1 or work.batch > 1 else 1
+    one = _transform_seconds(elements, together, work.char, len(lengths), p)
+    return p.fft_call + count * one + -(-count // together) * p.tile
 
 
 def _fast_length(n: int) -> int:
@@ -70,13 +68,9 @@ def _fast_length(n: int) -> int:
 
 
 @lru_cache(maxsize=1024)
-def tiling(work: Work) -> Tiling:
+def tiling(work: Work, profile: Profile) -> Tiling:
     """Cheapest overlap-save tiles."""
-    kind = np.dtype("d" if work.char == "q" else work.char)
     taps = work.taps
-    real = kind.kind == "f"
-    itemsize = kind.itemsize if real else kind.itemsize // 2
-    parts = 1 if real else 2
     targets: list[int] = [2**p * f // 2 for p in range(8, 21) for f in (2, 3)] if len(taps) == 1 else (
         [64, 96, 128, 192, 256, 320, 384, 512, 640, 768, 1024, 1536, 2048] if len(taps) == 2
         else [16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256])
@@ -90,11 +84,8 @@ def tiling(work: Work) -> Tiling:
     best: Tiling | None = None
     least_cost = math.inf
     for combination in product(*choices):
-        elements = math.prod(size for size, _ in combination) * parts
         count = math.prod(n for _, n in combination) * work.batch
-        together = tiles_together(elements) if len(taps) == 1 or work.batch > 1 else 1
-        one = _transform_seconds(elements, itemsize, len(taps))
-        seconds = FFT_CALL + count * one + -(-count // together) * TILE
+        seconds = fft_seconds(work, [size for size, _ in combination], profile)
         # Long work in a few tiles leaves workers idle, however many there are: it has to be cheaper to be chosen.
         cost = seconds * (1 + FEW / count) if seconds > 5e-3 else seconds
         if cost < least_cost:
@@ -104,29 +95,35 @@ def tiling(work: Work) -> Tiling:
     return best
 
 
-def direct_seconds(work: Work) -> float:
+def direct_seconds(work: Work, p: Profile) -> float:
     """Expected time of the direct method on one worker."""
     outputs = work.batch * math.prod(work.outputs)
     taps = math.prod(work.taps)
-    line = LINE if len(work.taps) == 1 and work.batch < 4 and work.char in "fd" else 1.0
-    per_output = 2 * taps * OPERATION * (1 + 1.2 / work.taps[-1]) * line + OUTPUT[len(work.taps)]
-    return CALL + outputs * per_output * SLOWER[work.char]
+    line = p.line if len(work.taps) == 1 and work.batch < 4 and work.char in "fd" else 1.0
+    per_output = 2 * taps * p.operation * (1 + p.edge / work.taps[-1]) * line + p.output[len(work.taps) - 1]
+    # The end of a row fills no whole block of vectors.
+    per_output *= 1 + p.ragged / work.outputs[-1]
+    return p.call + outputs * per_output * _slower(work.char, p)
 
 
-def separable_seconds(work: Work, rank: int) -> float:
+def separable_seconds(work: Work, rank: int, p: Profile) -> float:
     """Expected time of `rank` terms of one pass per axis."""
     total = 0.0
     sizes = list(work.samples)
     for axis, (k, m) in enumerate(zip(work.taps, work.outputs, strict=True)):
         sizes[axis] = m
         outputs = work.batch * math.prod(sizes)
-        row = ROW if axis == len(sizes) - 1 else 1.0
-        per_output = 2 * k * OPERATION * row + OUTPUT[1]
-        # Each pass writes and reads an array that no cache may hold.
-        if outputs > 1 << 19:
-            per_output += MEMORY
-        total += PASS + outputs * per_output * SLOWER[work.char]
-    return CALL + rank * total
+        per_output = 2 * k * (p.row_operation if axis == len(sizes) - 1 else p.column_operation) + p.pass_output
+        # Each pass writes an array that no cache may hold, but the first of the last two, which run as one.
+        if outputs > 1 << 19 and axis != len(sizes) - 2:
+            per_output += p.memory
+        total += p.pass_call + outputs * per_output * _slower(work.char, p)
+    # Every further term is added to the sum of those before it.
+    return p.call + rank * total + (rank - 1) * work.batch * math.prod(work.outputs) * p.term * _slower(work.char, p)
+
+
+def _slower(char: str, p: Profile) -> float:
+    return p.slower["fdFDq".index(char)]
 
 
 def measure(x_shape: Sequence[int], taps: Sequence[int], axes: Sequence[int], geometry: Sequence[Geometry],

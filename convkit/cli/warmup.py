@@ -1,0 +1,134 @@
+"""``convkit warmup``: compile all kernels now, so that no later call has to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convkit.cli.console import fail, plain_errors
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+DTYPES = ("float32", "float64", "complex64", "complex128", "int64", "uint8", "int16", "uint16")
+
+
+def warmup_command(
+    dtypes: Annotated[
+        str, typer.Option(help=f"Sample types to prepare for: some of {', '.join(DTYPES)}.", show_default="all")
+    ] = ",".join(DTYPES),
+) -> None:
+    """Compile all kernels, and keep them on disk: later processes start at full speed.
+
+    Processes that run this at the same time wait for each other, and each kernel is compiled once.
+    """
+    from numba import config
+    from rich.console import Console
+
+    from convkit._core.codecache import locked
+    from convkit._core.jit import cache_directory
+    from convkit.kernels.correlate import correlate_box
+
+    err = Console(stderr=True, highlight=False, soft_wrap=True)
+    with plain_errors("warmup"):
+        chosen = read_dtypes(dtypes)
+        if config.DISABLE_JIT:
+            raise ValueError("NUMBA_DISABLE_JIT is set: nothing is ever compiled")
+        directory = cache_directory(correlate_box)
+        if directory is None:
+            fail("warmup", "compiled kernels cannot be kept: no cache directory can be written, nor made; "
+                 "NUMBA_CACHE_DIR names one", 1)  # fmt: skip
+        start = time.perf_counter()
+        with locked(Path(directory) / "convkit-warmup.lock", lambda: err.print("Waiting for another warm-up.")):
+            made, kept = warm(chosen, err)
+    seconds = time.perf_counter() - start
+    out = Console(highlight=False, soft_wrap=True)
+    out.print(f"{made} compiled, {kept} found compiled, in {seconds:.1f} s: {', '.join(chosen)}", markup=False)
+    out.print(f"Kept in {directory}", markup=False)
+
+
+def read_dtypes(text: str) -> list[str]:
+    """Read ``float32,uint8``, each taken once.
+
+    Raises
+    ------
+    ValueError
+        Naming the option.
+    """
+    words = list(dict.fromkeys(text.replace(",", " ").split()))
+    unknown = [word for word in words if word not in DTYPES]
+    if unknown or not words:
+        raise ValueError(f"--dtypes is {text!r}; allowed are {', '.join(DTYPES)}")
+    return words
+
+
+def warm(dtypes: list[str], console: Console) -> tuple[int, int]:
+    """Run every task under a progress bar; how many kernels were compiled, and how many found."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    before = counted()
+    todo = [(f"{dtype}: {words}", task) for dtype in dtypes for words, task in tasks(dtype)]
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, refresh_per_second=4) as progress:
+        bar = progress.add_task("starting", total=len(todo))
+        for words, task in todo:
+            progress.update(bar, description=words)
+            task()
+            progress.advance(bar)
+    after = counted()
+    return after[0] - before[0], after[1] - before[1]
+
+
+def counted() -> tuple[int, int]:
+    """Kernels compiled, and kernels loaded from disk, in this process."""
+    from convkit._core.jit import KERNELS
+
+    stats = [kernel.stats for kernel in KERNELS]
+    return sum(sum(s.cache_misses.values()) for s in stats), sum(sum(s.cache_hits.values()) for s in stats)
+
+
+def tasks(dtype: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Small calls that together need every kernel that samples of a dtype can need."""
+    import numpy as np
+
+    from convkit.convolution import convolve, convolve_separable
+    from convkit.planning.gates import unsafe
+
+    taps = np.array([1, 2, 3, 2, 1], np.dtype(dtype).type)
+    box = np.ones(9, taps.dtype)
+    for dims in (1, 2, 3):
+        x = np.ones((24, 24, 192)[-dims:], dtype)
+        outer = taps
+        for _ in range(dims - 1):
+            outer = np.multiply.outer(outer, taps)
+        dense = outer.copy()
+        dense[(1,) * dims] += 1
+
+        def direct(x: Any = x, w: Any = dense) -> None:
+            for boundary in ("zero", "reflect"):
+                convolve(x, w, method="direct", boundary=boundary)
+
+        def passes(x: Any = x, dims: int = dims) -> None:
+            for line in (taps, box):
+                for boundary in ("zero", "reflect"):
+                    convolve_separable(x, [line] * dims, boundary=boundary)
+
+        def spectra(x: Any = x, w: Any = dense) -> None:
+            convolve(x, w, method="fft")
+
+        yield f"{dims}-D direct", direct
+        yield f"{dims}-D passes", passes
+        yield f"{dims}-D fft", spectra
+    if dtype == "int64":
+        # Sums past 2^53, which float64 cannot hold.
+        wide = np.full((8, 64), 1 << 30, np.int64)
+        weights = np.full((3, 3), 1 << 28, np.int64)
+        yield "exact sums", lambda: convolve(wide, weights, method="direct", dtype=np.int64)
+        yield "exact passes", lambda: convolve_separable(wide, [weights[0] >> 14] * 2, dtype=np.int64)
+    else:
+        yield "survey", lambda: unsafe(np.ones((64, 64), dtype))
