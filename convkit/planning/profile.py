@@ -65,27 +65,27 @@ class Profile:
         A call of the FFT method before its first tile.
     """
 
-    call: float = 35e-6
-    operation: float = 1 / 112e9
-    edge: float = 1.2
-    ragged: float = 4.0
-    line: float = 1.7
-    output: tuple[float, float, float] = (0.2e-9, 0.25e-9, 0.6e-9)
-    slower: tuple[float, float, float, float, float] = (1.0, 2.0, 11.0, 20.0, 6.0)
-    row_operation: float = 1.35 / 112e9
-    column_operation: float = 1 / 112e9
-    pass_call: float = 15e-6
-    pass_output: float = 0.2e-9
-    memory: float = 0.25e-9
-    term: float = 0.1e-9
-    transform: tuple[float, float, float, float] = (0.30e-9, 0.37e-9, 0.55e-9, 0.55e-9)
-    shaped: tuple[float, float, float] = (1.3, 1.0, 1.5)
-    double: float = 1.45
-    complex_single: float = 1.0
-    complex_double: float = 1.45
-    copy: float = 0.6e-9
-    tile: float = 60e-6
-    fft_call: float = 90e-6
+    call: float = 5.4e-6
+    operation: float = 1e-11
+    edge: float = 0.34
+    ragged: float = 10
+    line: float = 1.2
+    output: tuple[float, float, float] = (4.9e-10, 2.7e-10, 7.8e-10)
+    slower: tuple[float, float, float, float, float] = (1, 1.7, 5.8, 11, 7.6)
+    row_operation: float = 1.9e-11
+    column_operation: float = 1e-11
+    pass_call: float = 4.8e-5
+    pass_output: float = 1.6e-10
+    memory: float = 2.5e-10
+    term: float = 1.1e-10
+    transform: tuple[float, float, float, float] = (1.6e-10, 3.3e-10, 3.6e-10, 6.1e-10)
+    shaped: tuple[float, float, float] = (1.3, 1.1, 1.7)
+    double: float = 2.2
+    complex_single: float = 0.82
+    complex_double: float = 1.6
+    copy: float = 2.2e-9
+    tile: float = 8.8e-5
+    fft_call: float = 3.7e-5
 
 
 SHIPPED = Profile()
