@@ -139,37 +139,43 @@ def minimum_columns(dtype: Any) -> int:
     return max(1, simd.lanes(kind.itemsize)) if kind.kind == "f" else 1
 
 
-def copy_run(x, i, out, o, count):
-    """Copy ``count`` elements from ``x[i:]`` to ``out[o:]``, converting them."""
-    run = x[i : i + count]
-    line = out[o : o + count]
-    for k in range(count):
-        line[k] = run[k]
+def copy_rows(x, starts, shift, out, at, length, count):
+    """Copy ``count`` elements from ``x[starts[t] + shift:]`` to ``out[t * length + at:]`` for every row t in x."""
+    for t in range(starts.size):
+        if starts[t] >= 0:
+            run = x[starts[t] + shift : starts[t] + shift + count]
+            line = out[t * length + at : t * length + at + count]
+            for k in range(count):
+                line[k] = run[k]
 
 
-def _copy_run_simd(width):
+def _copy_rows_simd(width):
     copy_vector = simd.copy_vector
 
-    def impl(x, i, out, o, count):
-        # Most runs lie near an edge and are one or two vectors long: the last one overlaps the one before.
-        if count < width:
-            for k in range(count):
-                out[o + k] = x[i + k]
-            return
-        k = 0
-        while k < count:
-            k = min(k, count - width)
-            copy_vector(x, i + k, out, o + k)
-            k += width
+    def impl(x, starts, shift, out, at, length, count):
+        for t in range(starts.size):
+            i, o = starts[t] + shift, t * length + at
+            if starts[t] < 0:
+                continue
+            # Most runs lie near an edge and are one or two vectors long: the last one overlaps the one before.
+            k = 0
+            while k + width <= count:
+                copy_vector(x, i + k, out, o + k)
+                k += width
+            if k < count and count >= width:
+                copy_vector(x, i + count - width, out, o + count - width)
+            elif k < count:
+                for k in range(count):
+                    out[o + k] = x[i + k]
 
     return impl
 
 
-@overload(copy_run)
-def _copy_run(x, i, out, o, count):
+@overload(copy_rows)
+def _copy_rows(x, starts, shift, out, at, length, count):
     if simd.vector_bits() and x.dtype == out.dtype and x.dtype in (types.float32, types.float64):
-        return _copy_run_simd(simd.lanes(x.dtype.bitwidth // 8))
-    return copy_run
+        return _copy_rows_simd(simd.lanes(x.dtype.bitwidth // 8))
+    return copy_rows
 
 
 def store_run(values, i, out, o, count):
@@ -225,13 +231,12 @@ def gather(x, starts, n, before, step, beyond, fill, first, count, out, length):
     lead = before * step
     inner0 = min(max(lead - first, 0), count)
     inner1 = max(min(lead + n * step - first, count), inner0)
+    copy_rows(x, starts, first - lead + inner0, out, inner0, length, inner1 - inner0)
     for t in range(starts.size):
         o = t * length
         if starts[t] < 0:
             for i in range(count):
                 out[o + i] = fill
-        elif inner1 > inner0:
-            copy_run(x, starts[t] + first - lead + inner0, out, o + inner0, inner1 - inner0)
         for i in range(count, length):
             out[o + i] = 0
     extra = max(before, 0) - before - n
@@ -273,11 +278,13 @@ def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, 
             else:
                 table[t] = (source_z * height + source_y) * width * step
             t += 1
-    # Columns inner0 : inner1 need no sample beyond the ends of a row; the parts beside them are whole vectors wide.
+    # Columns inner0 : inner1 need no sample beyond the ends of a row. The parts beside them are whole vectors wide, in a
+    # long row whole blocks: with few taps a narrow block costs nearly as much as a wide one.
     inner0 = max(c0, before * step)
     inner1 = min(c1, (before + width) * step - reach)
-    inner0 = c0 + (inner0 - c0 + minimum - 1) // minimum * minimum
-    inner1 = c1 - (c1 - inner1 + minimum - 1) // minimum * minimum
+    beside = minimum if c1 - c0 < 4 * fold_vectors * minimum else fold_vectors * minimum
+    inner0 = c0 + (inner0 - c0 + beside - 1) // beside * beside
+    inner1 = c1 - (c1 - inner1 + beside - 1) // beside * beside
     readable = x.dtype == w.dtype
     if not readable or (filled and fill != 0) or inner1 - inner0 < 8 * minimum:
         inner0 = inner1 = c1
