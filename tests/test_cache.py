@@ -96,7 +96,7 @@ def test_processes_that_share_a_cold_cache_never_exchange_code(package, tmp_path
     warm = run(package, *kinds, NUMBA_CACHE_DIR=str(tmp_path / "cold"))
     assert (warm["sums"], warm["hits"], warm["misses"]) == ([20.0] * 4, 4, 0)
     assert Path(warm["kept"]).is_relative_to(tmp_path / "cold")
-    assert not list(Path(warm["kept"]).glob("*.part"))
+    assert not list(Path(warm["kept"]).glob("*.tmp.*"))
 
 
 @pytest.mark.slow

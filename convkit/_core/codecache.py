@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import pickle
 import sys
 import tempfile
 import time
@@ -85,8 +84,8 @@ class KernelCache:
 
     Numba's keeps an index of numbered files, and two processes that fill it at once can leave the code of one under
     the types of the other; its stamp covers one source file; it does not tell code with bounds checked from code
-    without. Here the name of a file follows from all that its code depends on, the file repeats it in full, and it
-    appears in one step. Whatever cannot be read is compiled, and whatever cannot be written is not kept.
+    without. Here the names of an index and its one file follow from all that the code depends on, the index repeats it in
+    full, and both appear in one step. Whatever cannot be read is compiled, and whatever cannot be written is not kept.
     """
 
     def __init__(self, function: Callable[..., Any], options: str) -> None:
@@ -135,7 +134,13 @@ class KernelCache:
         return (self._own, repr(signature), codegen.magic_tuple(), settings)
 
     def _name(self, key: tuple[Any, ...]) -> str:
-        return f"{self._base}-{stamp()[:12]}-{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}.nbc"
+        return f"{self._base}-{stamp()[:12]}-{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}"
+
+    def _file(self, directory: Path, key: tuple[Any, ...]) -> Any:
+        """Numba's own reader and writer, on an index and a file that hold this one variant."""
+        from numba.core.caching import IndexDataCacheFile
+
+        return IndexDataCacheFile(str(directory), self._name(key), stamp())
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """Compiled code for a signature, or None."""
@@ -147,11 +152,9 @@ class KernelCache:
         key = self._key(signature, target_context.codegen())
         for directory in self._directories()[0]:
             try:
-                kept, reduced = pickle.loads((directory / self._name(key)).read_bytes())
-                if kept == key:
+                reduced = self._file(directory, key).load(key)
+                if reduced is not None:
                     return CompileResult._rebuild(target_context, *reduced)
-            except FileNotFoundError:
-                continue
             # A file that is cut short or was written by something else may raise anything; it is compiled anew.
             except Exception:
                 continue
@@ -162,12 +165,10 @@ class KernelCache:
         path = self._directories()[1] if self._enabled else None
         if path is None or result.library.has_dynamic_globals or any(not part.can_cache for part in result.lifted):
             return
-        from numba.core.serialize import dumps
-
         key = self._key(signature, result.codegen)
         with contextlib.suppress(OSError):
             path.mkdir(parents=True, exist_ok=True)
-            write_atomically(path / self._name(key), dumps((key, result._reduce())))
+            self._file(path, key).save(key, result._reduce())
             self._sweep(path)
 
     def _sweep(self, path: Path) -> None:
@@ -175,7 +176,7 @@ class KernelCache:
         for file in path.glob(f"{self._base}-*"):
             with contextlib.suppress(OSError):
                 stale = file.suffix in (".nbc", ".nbi") and not file.name.startswith(f"{self._base}-{stamp()[:12]}-")
-                if stale or (file.suffix == ".part" and time.time() - file.stat().st_mtime > _ABANDONED):
+                if stale or (".tmp." in file.name and time.time() - file.stat().st_mtime > _ABANDONED):
                     file.unlink()
 
 

@@ -6,7 +6,6 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
-from pathlib import Path
 
 
 def versions(names: tuple[str, ...] = ("convkit", "numba", "numpy", "scipy")) -> dict[str, str]:
@@ -24,6 +23,7 @@ def machine() -> dict[str, str | int]:
     """Processor, cores, workers that this process may use, vector width in bits, system."""
     from convkit._core.workers import available
     from convkit.kernels.simd import vector_bits
+    from convkit.planning.profile import processor
 
     return {
         "processor": processor(),
@@ -32,17 +32,6 @@ def machine() -> dict[str, str | int]:
         "vector_bits": int(vector_bits()),
         "system": f"{platform.system()} {platform.machine()}",
     }
-
-
-def processor() -> str:
-    """Model name of the processor, as far as the system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.lower().startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine() or "unknown"
 
 
 def cuda_state() -> str:

@@ -78,12 +78,10 @@ def _segment_simd(lanes):
     rows, wide, line = simd.ROWS, simd.WIDE * lanes, simd.LINE * lanes
     block_wide, block_narrow = simd.block_wide, simd.block_narrow
     line_wide, line_narrow = simd.line_wide, simd.line_narrow
-    apart = simd.apart
     # A line of fewer taps loses more to the zeros that fill up its last fold than it gains.
     folded = wide + wide // 2
 
     def impl(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
-        apart()
         # Ragged ends overlap the block before them: the same sums in the same order, so the same bits.
         if n_rows < rows:
             for y in range(n_rows):

@@ -43,26 +43,15 @@ def lanes(itemsize: int) -> int:
 
 
 @intrinsic
-def apart(typingctx):  # type: ignore[no-untyped-def]
-    """Keep LLVM from inlining the function this is called in: one copy of it compiles a third as long as three."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
-
-    return types.void(), codegen
-
-
-@intrinsic
-def copy_vector(typingctx, x, i, out, o):  # type: ignore[no-untyped-def]
+def copy_vector(typingctx, x, i, out, o):
     """``out[o : o + lanes] = x[i : i + lanes]`` for flat float arrays of one dtype."""
 
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, sig, args):
         element = context.get_data_type(sig.args[0].dtype)
         size = context.get_abi_sizeof(element)
         vector = ir.VectorType(element, lanes(size))
 
-        def place(array, index):  # type: ignore[no-untyped-def]
+        def place(array, index):
             data = context.make_array(sig.args[array])(context, builder, value=args[array]).data
             return builder.bitcast(builder.gep(data, [args[index]]), vector.as_pointer())
 
@@ -94,22 +83,22 @@ def _write_block(builder: Any, arguments: Any, element: Any, size: int, n_rows: 
     lane0 = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
     undefined = ir.Constant(vector, ir.Undefined)
 
-    def pointer(base, index):  # type: ignore[no-untyped-def]
+    def pointer(base, index):
         return builder.gep(base, [index])
 
-    def load(base, index):  # type: ignore[no-untyped-def]
+    def load(base, index):
         p = builder.bitcast(pointer(base, index), vector.as_pointer())
         instruction = builder.load(p)
         instruction.align = size
         return instruction
 
-    def broadcast(scalar):  # type: ignore[no-untyped-def]
+    def broadcast(scalar):
         one = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
         return builder.shuffle_vector(one, undefined, lane0)
 
     acc = [[cgutils.alloca_once_value(builder, zero) for _ in range(n_vectors)] for _ in range(n_rows)]
 
-    def taps(lo, hi, start, weights):  # type: ignore[no-untyped-def]
+    def taps(lo, hi, start, weights):
         """Add one input row to the output rows lo..hi; `weights` is the weight row of output row 0."""
         with cgutils.for_range(builder, kw) as loop:
             position = builder.add(start, builder.mul(loop.index, step))
@@ -173,18 +162,18 @@ def _make_block(n_rows: int, n_vectors: int) -> Any:
     """
 
     @intrinsic
-    def block(typingctx, x, offsets, first, plane, w, kd, kh, kw, step, col, out, o, pitch, count):  # type: ignore[no-untyped-def]
+    def block(typingctx, x, offsets, first, plane, w, kd, kh, kw, step, col, out, o, pitch, count):
         signature = types.void(x, offsets, first, plane, w, kd, kh, kw, step, col, out, o, pitch, count)
 
-        def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, sig, args):
             element = context.get_data_type(sig.args[0].dtype)
             size = context.get_abi_sizeof(element)
             i64 = ir.IntType(64)
 
-            def data(k):  # type: ignore[no-untyped-def]
+            def data(k):
                 return context.make_array(sig.args[k])(context, builder, value=args[k]).data
 
-            def integer(k):  # type: ignore[no-untyped-def]
+            def integer(k):
                 return context.cast(builder, args[k], sig.args[k], types.int64)
 
             pointers = [data(k) for k in (0, 1, 4, 10)]
