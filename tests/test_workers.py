@@ -145,3 +145,15 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "0"
+
+
+def test_many_threads_and_more_shapes_than_are_remembered():
+    """Plans are remembered, the oldest forgotten: from several threads at once."""
+    weights = np.array([0.25, 0.5, 0.25])
+
+    def call(n):
+        x = np.arange(n, dtype=np.float64)
+        return np.array_equal(convkit.convolve(x, weights, mode="valid"), x[1:-1])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(call, [*range(3, 400), *range(399, 2, -1)]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from convkit.convolution.validity import normalized, validity
 # Direct correlations met before, the oldest first; as many as a program is likely to alternate between.
 _ready: dict[Any, Ready] = {}
 _READY = 256
+_adding = threading.Lock()
 
 
 def _run(x: Any, weights: Any, convolution: bool, mode: str, boundary: Boundary, fill_value: Any, axes: Any, method: str,
@@ -63,9 +65,10 @@ def _run(x: Any, weights: Any, convolution: bool, mode: str, boundary: Boundary,
         if key is not None and (settled or kinds.result.kind not in "iu"):
             ready = Ready.of(problem, method, kinds.result)
             if ready is not None:
-                if len(_ready) >= _READY:
-                    del _ready[next(iter(_ready))]
-                _ready[key] = ready
+                with _adding:
+                    if len(_ready) >= _READY:
+                        del _ready[next(iter(_ready))]
+                    _ready[key] = ready
         return finish(solve(problem, method, count, out, kinds.result), kinds.result, out)
     numerator = solve(replace(problem, samples=np.where(valid, samples, samples.dtype.type(0))), method, count)
     # Only the direct sums of non-negative numbers are exactly zero where there is nothing to add.
