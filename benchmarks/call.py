@@ -1,8 +1,9 @@
-"""What a call costs beside its arithmetic: small images, the first call of a process, and memory.
+"""What a call costs beside its arithmetic: small images, the Python side, the first call of a process, and memory.
 
-Run as ``python -m benchmarks.call``. First calls and memory are measured in processes of their own; a cold cache is an empty
-directory in ``NUMBA_CACHE_DIR``. Memory is what the process held at most beyond what it held with input and output in place,
-as the system counts it (resident) and as NumPy asked for it (tracemalloc), whichever is more.
+Run as ``python -m benchmarks.call``. The Python side is that of a call met before, whose engine is kept from working.
+First calls and memory are measured in processes of their own; a cold cache is an empty directory in ``NUMBA_CACHE_DIR``.
+Memory is what the process held at most beyond what it held with input and output in place, as the system counts it
+(resident) and as NumPy asked for it (tracemalloc), whichever is more.
 """
 
 from __future__ import annotations
@@ -14,20 +15,27 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
+from unittest import mock
+
+import numpy as np
 
 from benchmarks._suite import Job, Options, Row, run, samples, versus, weights
-from convkit import convolve
+from convkit import convolve, convolve_separable
 from convkit.bench.rivals import RIVALS, Task, only
+from convkit.convolution.problem import Ready
 
 ROWS = (
     Row("small", "small images, 16 to 64 squared, 3x3, whole call", "scipy.ndimage", each=1.0),
+    Row("python", "Python side of a call met before: direct, separable, FFT", "the clock", "seconds", each=6e-6),
     Row("warm", "first call in a new process, kernels in the cache", "the clock", "seconds", each=0.6),
     Row("cold", "first call in a new process, cache empty, one dtype", "the clock", "seconds", each=4.0),
     Row("memory", "peak extra memory, direct and FFT, 8192 squared", "size of the input", "extra", each=0.25),
 )
 SIZES = (16, 24, 32, 48, 64)
 FIRST = {"direct": (512, 5), "separable": (512, 15), "fft": (1024, 63)}
+PYTHON = ("direct", "separable", "terms", "fft", "passes")
 MEMORY = {"direct": 9, "fft": 63}
 
 FIRST_CALL = """
@@ -77,6 +85,10 @@ def jobs(options: Options) -> Iterable[Job]:
         for size in (16, 64) if options.quick else SIZES:
             for workers in options.workers:
                 yield small(size, workers)
+    if options.wants("python"):
+        for what in PYTHON:
+            for workers in options.workers:
+                yield python(what, workers)
     repeats = 1 if options.quick else 5
     for what in ("warm", "cold"):
         if options.wants(what):
@@ -98,6 +110,36 @@ def small(size: int, workers: int) -> Job:
         return versus(task, calls, rivals, {"small": ("scipy.ndimage",)}, workers, budget)
 
     return Job({"what": "small", "shape": (size, size), "taps": (3, 3)}, measure, workers)
+
+
+def idle(ready: Ready, x: np.ndarray, target: np.ndarray, workers: int) -> None:
+    """An engine that leaves its work undone."""
+
+
+def python(what: str, workers: int) -> Job:
+    x, taps = samples((64, 64)), weights((5,))
+    dense = weights((5, 5)) if what in ("direct", "fft") else np.multiply.outer(taps, taps)
+    if what == "terms":
+        dense = dense + np.multiply.outer(taps, taps[::-1])
+
+    def call() -> object:
+        if what == "passes":
+            return convolve_separable(x, [taps, taps], workers=workers)
+        return convolve(x, dense, method="separable" if what == "terms" else what, workers=workers)
+
+    def measure(budget: float) -> dict:
+        call()
+        with mock.patch.object(Ready, "compute", idle):
+            once = []
+            end = time.perf_counter() + budget
+            while len(once) < 20 or time.perf_counter() < end:
+                begin = time.perf_counter()
+                for _ in range(100):
+                    call()
+                once.append((time.perf_counter() - begin) / 100)
+        return {"seconds": once, "values": {"python": statistics.median(once)}}
+
+    return Job({"what": f"python {what}", "shape": x.shape, "taps": dense.shape}, measure, workers)
 
 
 def first(what: str, method: str, workers: int, repeats: int) -> Job:

@@ -105,6 +105,8 @@ def quantity(value: float, unit: str) -> str:
     """A value with the unit of its row: times faster, share of a ceiling or of the input, times slower, seconds."""
     if unit in ("share", "extra"):
         return f"{100 * value:.1f} %"
+    if unit == "seconds" and value < 1e-3:
+        return f"{1e6 * value:.1f} us"
     return f"{value:.2f} s" if unit == "seconds" else f"{value:.2f}x"
 
 

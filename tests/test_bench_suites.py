@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import convkit
 from convkit.bench import rivals
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,7 +58,7 @@ def test_the_cells_of_the_other_suites_are_those_of_the_table(load):
     assert {(cell["kind"], cell["shape"][0]) for cell in volume} == {
         (kind, n) for kind in ("dense", "separable") for n in (64, 128, 256)
     }
-    assert {cell["what"].split()[0] for cell in labels(load, "call")} == {"small", "warm", "cold", "memory"}
+    assert {cell["what"].split()[0] for cell in labels(load, "call")} == {"small", "python", "warm", "cold", "memory"}
 
 
 def test_a_row_can_be_asked_for_alone(load):
@@ -148,6 +149,15 @@ def test_a_planner_cell_is_auto_over_the_best_method(load):
     best = min(timing["median"] for name, timing in found["times"].items() if name != "auto")
     assert found["values"]["regret"] == pytest.approx(found["times"]["auto"]["median"] / best)
     assert found["times"][found["fastest"]]["median"] == best
+
+
+def test_the_python_side_is_timed_without_the_engine(load):
+    call = load("call")
+    for what in call.PYTHON:
+        found = call.python(what, 1).measure(0.0)
+        assert 0 < found["values"]["python"] == np.median(found["seconds"])
+    x, taps = np.ones((64, 64), np.float32), np.ones(5, np.float32)
+    np.testing.assert_array_equal(convkit.convolve_separable(x, [taps, taps], mode="valid"), 25)  # the engine works again
 
 
 def test_memory_is_what_a_process_held_beyond_input_and_output(load):

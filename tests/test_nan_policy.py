@@ -243,3 +243,15 @@ def test_separable_taps_that_sum_to_zero_refuse_both():
     for keyword in ({"nan_policy": "omit"}, {"mask": x > 0}):
         with pytest.raises(ValueError, match="sum"):
             convkit.convolve_separable(x, [[1, 2, 1], [-1, 0, 1]], **keyword)
+
+
+def test_real_weights_keep_the_parts_of_complex_samples_apart(rng):
+    """An Inf in one part is none in the other: real weights are no complex ones whose imaginary parts are zero."""
+    x = (rng.standard_normal((40, 50)) + 1j * rng.standard_normal((40, 50))).astype(np.complex64)
+    weights = rng.standard_normal((3, 5))
+    plain = convkit.convolve(x, weights, method="direct")
+    x[20, 30] = complex(np.inf, x[20, 30].imag)
+    got = convkit.convolve(x, weights, method="direct")
+    np.testing.assert_array_equal(got.imag, plain.imag)
+    assert np.isinf(got.real).sum() == 15
+    np.testing.assert_array_equal(got, convkit.convolve(x, weights + 0j, method="direct"))

@@ -10,7 +10,7 @@ import convkit
 from convkit._core.boundary import index_map, normalize
 from convkit._core.geometry import axis_geometry
 from convkit.kernels import correlate as kernels
-from convkit.kernels import simd, survey
+from convkit.kernels import parts, simd
 
 PLAIN = kernels.segment
 DTYPES = [np.float32, np.float64, np.complex64, np.complex128, np.int64]
@@ -92,6 +92,40 @@ def test_boxes_are_shifted_sums(shape, taps, boundary, dtype):
         assert (np.abs(got - want) <= bound).all()
 
 
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+@pytest.mark.parametrize("samples", ["real", "complex"])
+@pytest.mark.parametrize("weights", ["real", "complex"])
+@pytest.mark.parametrize(("shape", "taps"), [((300,), (4,)), ((40, 150), (2, 5)), ((3, 70, 37), (3, 1, 5))])
+def test_complex_boxes_are_shifted_sums(shape, taps, weights, samples, dtype):
+    """Complex numbers are computed as their parts, whichever of samples and weights have them, and what lies beyond."""
+    from convkit.engines import cpu
+
+    rng = np.random.default_rng([*shape, *taps])
+    x, w = draw(rng, shape, dtype), draw(rng, taps, dtype)
+    x = x.real if samples == "real" else x
+    w.imag = 0 if weights == "real" else w.imag
+    fill = np.dtype(dtype).type(3 if samples == "real" else 3 - 5j)
+    for mode in ("same", "full"):
+        want, size = expected(x, w, "constant", fill, mode)
+        got = np.empty(want.shape, dtype)
+        geometry = [axis_geometry(n, k, mode) for n, k in zip(shape, taps, strict=True)]
+        cpu.correlate(x, w, geometry, ["constant"] * len(shape), fill, range(len(shape)), got, 2)
+        assert (np.abs(got - want) <= 4 * w.size * np.finfo(dtype).eps * size).all()
+
+
+def test_joined_parts():
+    """What is complex in samples and weights ends where it belongs, in a box that is not the whole."""
+    a, b = np.arange(8.0), 10 * np.arange(8.0)
+    x, out = np.arange(1.0, 9).reshape(2, 4), np.zeros((1, 3, 6), np.complex128)
+    parts.join_parts(a, b, False, out.reshape(-1), (1, 3, 6), (0, 1, 1, 3, 1, 5))
+    assert (out[0, 1:, 1:5] == a.reshape(2, 4) + 1j * b.reshape(2, 4)).all()
+    assert np.count_nonzero(out) == 7
+    out[:] = 0
+    parts.join_parts(2 * x.reshape(-1), 3 * x.reshape(-1), True, out.reshape(-1), (1, 3, 12), (0, 1, 0, 2, 4, 8))
+    assert (out[0, :2, 2:4] == (2 + 3j) * (x[:, ::2] + 1j * x[:, 1::2])).all()
+    assert np.count_nonzero(out) == 4
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16])
 def test_small_integers_are_converted_on_the_way(dtype):
     rng = np.random.default_rng(1)
@@ -99,20 +133,6 @@ def test_small_integers_are_converted_on_the_way(dtype):
     w = rng.integers(-9, 9, (3, 4))
     np.testing.assert_array_equal(convkit.correlate(x, w, method="direct"),
                                   expected(x, w, "zero", 0, "same")[0].astype(np.float32))
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_block_maxima(dtype):
-    rng = np.random.default_rng(2)
-    x = rng.standard_normal((10, 70)).astype(dtype)
-    x[3, 40] = -np.inf
-    x[9, 69] = np.nan
-    bits = np.dtype(f"u{x.itemsize}")
-    most = np.zeros(3 * 3, bits)
-    survey.largest(x.reshape(-1).view(bits), bits.type(np.iinfo(bits).max >> 1), 10, 70, 4, 32, most)
-    got = most.view(dtype).reshape(3, 3)
-    want = np.array([[np.abs(x[r : r + 4, c : c + 32]).max() for c in range(0, 70, 32)] for r in range(0, 10, 4)])
-    np.testing.assert_array_equal(got, want)
 
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")

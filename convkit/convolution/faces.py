@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,26 +15,20 @@ from convkit._core import workers as pool
 from convkit._core.boundary import Boundary, normalize
 from convkit._core.geometry import MODES
 from convkit._core.typing import Array, ArrayLike, DTypeLike
-from convkit.convolution.problem import Problem, Ready, finish, flip, readable, solve, target_for
+from convkit.convolution.memory import Memory, key_of
+from convkit.convolution.problem import Problem, Ready, finish, flip, readable, solve
 from convkit.convolution.validity import normalized, validity
 
-# Direct correlations met before, the oldest first; as many as a program is likely to alternate between.
-_ready: dict[Any, Ready] = {}
-_READY = 256
-_adding = threading.Lock()
+# Calls of `convolve` and `correlate`, and those of `convolve_separable`.
+_met, _met_separable = Memory(), Memory()
 
 
 def _run(x: Any, weights: Any, convolution: bool, mode: str, boundary: Boundary, fill_value: Any, axes: Any, method: str,
          out: Any, dtype: Any, workers: Any, nan_policy: str, mask: Any) -> Array:
     key = None
-    if type(x) is np.ndarray and type(weights) is np.ndarray and mask is None and nan_policy == "propagate" \
-            and weights.size <= 4096:
-        key = (x.shape, x.strides, x.dtype, weights.tobytes(), weights.shape, weights.dtype, convolution, mode, boundary,
-               fill_value, axes, method, dtype)
-        try:
-            ready = _ready.get(key)
-        except TypeError:  # a list among the options
-            key = ready = None
+    if mask is None and nan_policy == "propagate":
+        key = key_of(x, (weights,), (convolution, method, mode, dtype), boundary, fill_value, axes)
+        ready = _met.find(key)
         if ready is not None:
             return ready(x, out, workers)
     checks.word(mode, "mode", MODES)
@@ -62,19 +55,15 @@ def _run(x: Any, weights: Any, convolution: bool, mode: str, boundary: Boundary,
     if out is not None:
         out = checks.output(out, problem.shape, kinds.result)
     if valid is None:
-        if key is not None and (settled or kinds.result.kind not in "iu"):
-            ready = Ready.of(problem, method, kinds.result)
-            if ready is not None:
-                with _adding:
-                    if len(_ready) >= _READY:
-                        del _ready[next(iter(_ready))]
-                    _ready[key] = ready
-        return finish(solve(problem, method, count, out, kinds.result), kinds.result, out)
-    numerator = solve(replace(problem, samples=np.where(valid, samples, samples.dtype.type(0))), method, count)
+        values, ready = solve(problem, method, count, out, kinds.result)
+        if settled or (ready.always and kinds.result.kind not in "iu"):
+            _met.keep(key, ready)
+        return values
+    numerator = solve(replace(problem, samples=np.where(valid, samples, samples.dtype.type(0))), method, count)[0]
     # Only the direct sums of non-negative numbers are exactly zero where there is nothing to add.
     real = np.dtype(np.float32 if work.char in "fF" and method == "direct" else np.float64)
     share = replace(problem, samples=valid, weights=np.abs(g), fill=real.type(mode != "valid"), work=real, exact=False)
-    values = normalized(numerator, solve(share, method, count), absolute, 0.0 if method == "direct" else 1e-12)
+    values = normalized(numerator, solve(share, method, count)[0], absolute, 0.0 if method == "direct" else 1e-12)
     return finish(values, kinds.result, out)
 
 
@@ -263,6 +252,12 @@ def convolve_separable(x: ArrayLike, taps: Sequence[ArrayLike | None], *, mode: 
     """
     from convkit.engines import cpu
 
+    key = None
+    if mask is None and nan_policy == "propagate" and (type(taps) is list or type(taps) is tuple):
+        key = key_of(x, taps, (mode, dtype), boundary, fill_value, axes)
+        found = _met_separable.find(key)
+        if found is not None:
+            return found(np.asarray(x), out, workers)
     checks.word(mode, "mode", MODES)
     count = pool.resolve(workers)
     samples = checks.numbers(x, "x")
@@ -277,7 +272,7 @@ def convolve_separable(x: ArrayLike, taps: Sequence[ArrayLike | None], *, mode: 
     valid = validity(x, samples, mask, nan_policy, sums, kinds.result, "taps of an axis")
     checks.fill(fill_value, kinds.work)
     total = math.prod(checks.integer_sum(t) for t in given)
-    bound = checks.exact_bound(samples, total, fill_value)[0] if valid is None else math.inf
+    bound, settled = checks.exact_bound(samples, total, fill_value) if valid is None else (math.inf, True)
     work, _ = planning.exact_arithmetic(kinds, bound)
     fill = work.type(0) if mode == "valid" else checks.fill(fill_value, work)
     boundaries = ("zero",) * len(arrays) if mode == "valid" else names
@@ -287,18 +282,22 @@ def convolve_separable(x: ArrayLike, taps: Sequence[ArrayLike | None], *, mode: 
     if out is not None:
         out = checks.output(out, tuple(shape), kinds.result)
 
-    def passes(values: Array, weights: list[Array | None], fill: Any, target: Array) -> Array:
-        cpu.correlate_separable(readable(values, target.dtype), weights, geometry, boundaries, fill, where, target, count)
-        return target
+    def passes(weights: list[Array | None], dtype: np.dtype[Any], kind: np.dtype[Any], fill: Any, result: Any) -> Ready:
+        """The passes over samples of `dtype` in arithmetic of `kind`."""
+        reads = readable(np.empty(0, dtype), kind, fill).dtype
+        run = cpu.prepare_separable(samples.shape, reads, weights, geometry, boundaries, fill, where, kind)
+        return Ready(run, tuple(shape), kind, result, (dtype, kind, fill), run.nbytes)
 
     flipped = [None if t is None else flip(t).astype(work) for t in arrays]
     if valid is None:
-        target = target_for(out, tuple(shape), work, samples)
-        return finish(passes(samples, flipped, fill, target), kinds.result, out)
+        ready = passes(flipped, samples.dtype, work, fill, kinds.result)
+        if settled or kinds.result.kind not in "iu":
+            _met_separable.keep(key, ready)
+        return ready(samples, out, workers)
     real = work.type(0).real.dtype
-    numerator = passes(np.where(valid, samples, samples.dtype.type(0)), flipped, fill, np.empty(shape, work))
-    share = passes(valid, [None if t is None else np.abs(t).astype(real) for t in flipped], real.type(mode != "valid"),
-                   np.empty(shape, real))
+    numerator = passes(flipped, samples.dtype, work, fill, work)(np.where(valid, samples, samples.dtype.type(0)), None, count)
+    magnitudes = [None if t is None else np.abs(t).astype(real) for t in flipped]
+    share = passes(magnitudes, valid.dtype, real, real.type(mode != "valid"), real)(valid, None, count)
     values = normalized(numerator, share, math.prod(absolute for _, absolute in sums), 0.0)
     return finish(values, kinds.result, out)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from convkit._core import workers as pool
 from convkit._core.boundary import CONSTANT
 from convkit._core.geometry import Geometry, exchange
 from convkit._core.typing import Array
+
+# What an engine has prepared: called with samples, the place for the result, and the number of workers.
+Engine: TypeAlias = Callable[[Array, Array, int], None]
 
 
 def flip(weights: Array) -> Array:
@@ -41,28 +45,33 @@ class Problem:
             shape[axis] = g.length
         return tuple(shape)
 
-    def arranged(self, commute: bool) -> tuple[Problem, bool]:
-        """The same problem in the order in which memory is read, and whether the result is to be transposed.
-
-        `commute` allows samples and weights to change places.
+    def arranged(self, commute: bool) -> tuple[Problem, bool, bool]:
+        """The same problem in the order in which memory is read; whether the result is to be transposed, and the operands
+        have changed places, which `commute` allows.
         """
         p = self
         # What lies beyond counts only where something is read there.
         zeros = all((g.before <= 0 and g.after <= 0) or (b in CONSTANT and p.fill == 0)
                     for g, b in zip(p.geometry, p.boundary, strict=True))
-        if commute and zeros and p.samples.ndim == len(p.axes) and p.weights.size > p.samples.size:
+        exchanged = commute and zeros and p.samples.ndim == len(p.axes) and p.weights.size > p.samples.size
+        if exchanged:
             # With zeros beyond both, convolution commutes: walk the larger operand. A flip undoes the flip.
             p = replace(p, samples=flip(p.weights), weights=flip(p.samples), boundary=("zero",) * len(p.axes),
                         geometry=exchange(p.samples.shape, p.weights.shape, p.geometry))
         x = p.samples
         if x.ndim < 2 or x.flags.c_contiguous or not x.flags.f_contiguous:
-            return p, False
+            return p, False, exchanged
         return replace(p, samples=x.T, weights=p.weights.T, geometry=p.geometry[::-1], boundary=p.boundary[::-1],
-                       axes=tuple(x.ndim - 1 - a for a in p.axes[::-1])), True
+                       axes=tuple(x.ndim - 1 - a for a in p.axes[::-1])), True, exchanged
 
 
-def readable(samples: Array, work: np.dtype[Any]) -> Array:
-    """Samples in a dtype that the kernels are compiled for: that of the arithmetic, or small integers for float32."""
+def readable(samples: Array, work: np.dtype[Any], fill: Any = 0) -> Array:
+    """Samples in a dtype that the kernels are compiled for: that of the arithmetic, or small integers for float32.
+
+    Real ones stay real in complex arithmetic, unless they are surrounded by a complex `fill`.
+    """
+    if work.kind == "c" and samples.dtype.kind != "c" and fill.imag == 0:
+        work = work.type(0).real.dtype
     if samples.dtype == work:
         return samples if samples.dtype.isnative else samples.astype(work)
     if samples.dtype == np.bool_:
@@ -80,76 +89,106 @@ def target_for(out: Array | None, shape: tuple[int, ...], work: np.dtype[Any], *
     return np.empty(shape, work)
 
 
-def solve(problem: Problem, method: str, workers: int, out: Array | None = None,
-          result: np.dtype[Any] | None = None) -> Array:
-    """Compute a correlation in its arithmetic's dtype, or where possible in `result` and into `out`."""
+def solve(problem: Problem, method: str, workers: int | None, out: Array | None = None,
+          result: np.dtype[Any] | None = None) -> tuple[Array, Ready]:
+    """Compute a correlation, into `out` if given, and return it with what is ready for the next one.
+
+    Without `result` the dtype is the arithmetic's.
+    """
+    p, transposed, exchanged = problem.arranged(commute=method != "separable")
+    size = planning.measure(p.samples.shape, p.weights.shape, p.axes, p.geometry, p.work)
+    plan = planning.decide(p.weights, size, p.work, method, p.exact)
+    ready = _ready(p, plan, size, transposed, exchanged, result or p.work)
+    # Whether integers are exact may depend on their values: then only the direct method, if taken anyway, does for others.
+    usual = plan if not p.exact else planning.decide(p.weights, size, p.work, method, False)
+    ready.always = plan.method == usual.method == "direct"
+    return ready(problem.samples, out, workers), ready
+
+
+def _ready(p: Problem, plan: planning.Plan, size: Any, transposed: bool, exchanged: bool,
+           result: np.dtype[Any]) -> Ready:
+    """What `plan` makes of a problem that is arranged."""
     from convkit.engines import cpu, spectral
 
-    p, transposed = problem.arranged(commute=method != "separable")
     work = p.work
-    size = planning.measure(p.samples.shape, p.weights.shape, p.axes, p.geometry, p.boundary, p.fill, work)
-    plan = planning.decide(p.weights, size, work, p.samples, method, p.exact)
-    if p.exact and plan.method != "direct":
+    rounded = p.exact and plan.method != "direct"
+    if rounded:
         # Terms and transforms of integers are not exact; rounding their float64 sums makes them so.
         work = np.dtype(np.float64)
-        plan = planning.decide(p.weights, size._replace(char="d"), work, None, plan.method, False)
-    samples = readable(p.samples, work)
-    direct = plan.method == "direct"
-    stored = result if direct and result is not None and cpu.stores(samples.dtype, work, result) else work
-    target = target_for(None if transposed else out, p.shape, stored, p.samples, p.weights)
+        plan = planning.decide(p.weights, size._replace(char="d"), work, plan.method, False)
+    reads = readable(np.empty(0, p.samples.dtype), work, p.fill).dtype
     arguments = (p.geometry, p.boundary, p.fill, p.axes)
+    stored = work
     if plan.method == "separable":
         assert plan.terms is not None
-        part = target
-        for number, term in enumerate(plan.terms.terms):
-            if number == 1:
-                part = np.empty_like(target)
-            cpu.correlate_separable(samples, [t.astype(work) for t in term], *arguments, part, workers)
-            if number:
-                target += part
+        terms: list[Any] = [cpu.prepare_separable(p.samples.shape, reads, [t.astype(work) for t in term], *arguments, work)
+                 for term in plan.terms.terms]
+        run: Engine = terms[0] if len(terms) == 1 else _Sum(terms)
+        nbytes = sum(term.nbytes for term in terms)
     elif plan.method == "fft":
-        spectral.correlate(samples, p.weights.astype(work), *arguments, target, workers, plan.tile)
+        transform = spectral.prepare(p.samples.shape, reads, p.weights.astype(work), *arguments, plan.tile)
+        run, nbytes = transform, transform.nbytes
+        stored = result if transform.rounds and cpu.stores(reads, work, result) else work
     else:
-        cpu.correlate(samples, p.weights.astype(work), *arguments, target, workers)
-    if p.exact and plan.method != "direct":
-        np.rint(target, out=target)
-    return target.T if transposed else target
+        direct = cpu.prepare(p.samples.shape, reads, p.weights.astype(work), *arguments)
+        run, nbytes = direct, direct.nbytes
+        stored = result if cpu.stores(reads, work, result) else work
+    return Ready(run, p.shape, stored, result, (p.samples.dtype, work, p.fill), nbytes, transposed,
+                 rounded, p.samples if exchanged else None)
+
+
+class _Sum:
+    """The sum of prepared passes, one for each rank-1 term."""
+
+    def __init__(self, terms: Sequence[Engine]) -> None:
+        self._terms = terms
+
+    def __call__(self, x: Array, out: Array, workers: int) -> None:
+        """Write the sum into `out`."""
+        self._terms[0](x, out, workers)
+        part = np.empty_like(out)
+        for term in self._terms[1:]:
+            term(x, part, workers)
+            out += part
 
 
 class Ready:
-    """A direct correlation met before: what depends on neither the values of the samples nor on where they lie."""
+    """A correlation met before: what depends on neither the values of the samples nor on where they lie."""
 
-    def __init__(self, shape: tuple[int, ...], prepared: Any, stored: np.dtype[Any], result: np.dtype[Any]) -> None:
-        self._prepared = prepared
+    def __init__(self, run: Engine, shape: tuple[int, ...], stored: np.dtype[Any], result: np.dtype[Any],
+                 reads: tuple[np.dtype[Any], np.dtype[Any], Any], nbytes: int,
+                 transposed: bool = False, rounded: bool = False, samples: Array | None = None) -> None:
+        self._run = run
         self._shape = shape
         self._stored = stored
         self._result = result
+        self._reads = None if readable(np.empty(0, reads[0]), *reads[1:]).dtype == reads[0] else reads[1:]
+        self._transposed = transposed
+        self._rounded = rounded
+        self._samples = samples
+        self.nbytes = nbytes
+        # Whether other samples may be of other arithmetic; whether they may be others at all.
+        self.always = False
+        self.lasting = samples is None
 
-    @staticmethod
-    def of(problem: Problem, method: str, result: np.dtype[Any]) -> Ready | None:
-        """A `Ready` if the samples can be read as they are and every value of them leads to the direct method."""
-        from convkit.engines import cpu
-
-        p, transposed = problem.arranged(commute=True)
-        x = p.samples
-        if transposed or x is not problem.samples or not x.flags.c_contiguous or readable(x, p.work) is not x:
-            return None
-        size = planning.measure(x.shape, p.weights.shape, p.axes, p.geometry, p.boundary, p.fill, p.work)
-        if planning.decide(p.weights, size, p.work, None, method, False).method != "direct":
-            return None
-        stored = result if cpu.stores(x.dtype, p.work, result) else p.work
-        prepared = cpu.prepare(x.shape, p.weights.astype(p.work), p.geometry, p.boundary, p.fill, p.axes)
-        return None if prepared is None else Ready(problem.shape, prepared, stored, result)
+    def compute(self, x: Array, target: Array, workers: int) -> None:
+        """Let the engine work."""
+        self._run(x, target, workers)
 
     def __call__(self, samples: Array, out: Array | None, workers: int | None) -> Array:
         """Correlate samples of the same shape, strides and dtype."""
         count = pool.resolve(workers)
-        if out is None:
-            target = np.empty(self._shape, self._stored)
-        else:
-            target = target_for(checks.output(out, self._shape, self._result), self._shape, self._stored, samples)
-        self._prepared(samples, target, count)
-        return finish(target, self._result, out)
+        if out is not None:
+            shape = self._shape[::-1] if self._transposed else self._shape
+            out = checks.output(out, shape, self._result)
+        x = samples.T if self._transposed else samples
+        if self._samples is not None:
+            x = self._samples
+        target = target_for(None if self._transposed else out, self._shape, self._stored, x)
+        self.compute(x if self._reads is None else readable(x, *self._reads), target, count)
+        if self._rounded:
+            np.rint(target, out=target)
+        return finish(target.T if self._transposed else target, self._result, out)
 
 
 def finish(values: Array, result: np.dtype[Any], out: Array | None) -> Array:

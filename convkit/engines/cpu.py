@@ -1,11 +1,9 @@
-"""Direct and separable correlation on the CPU: layout, pieces, and the pool that works on them."""
+"""Direct and separable correlation on the CPU: prepared, cut into pieces, and worked on by the pool."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,20 +11,16 @@ from convkit._core import workers as pool
 from convkit._core.boundary import index_map
 from convkit._core.geometry import Geometry, Layout, layout
 from convkit._core.typing import Array
-from convkit.kernels.correlate import SLACK, STRIP, correlate_box, minimum_columns, separable_box
+from convkit.engines.box import PreparedBox, uniform
+from convkit.engines.box import prepare as prepare_box
+from convkit.engines.pieces import ALONE, OPERATION, OUTPUT, SPAN, Box, Volume, beyond, boxes, even_odd, flat, scratch, volume
+from convkit.kernels.correlate import SLACK, correlate_box, minimum_columns, separable_box
+from convkit.kernels.parts import join_parts
 
-# Operations in one piece of work: about 0.1 ms, several times what handing it over costs.
-PIECE = 8e6
-# Outputs in one piece at most, and elements of a row: the rows it reads then stay in the second-level cache.
-OUTPUTS = 1 << 18
-SPAN = 8192
-# Elements gathered at a time near an edge, or where samples are converted.
-BUFFER = 1 << 17
 # Elements of a strip between the two passes of a separable correlation.
 STRIP_ELEMENTS = 1 << 16
-Box: TypeAlias = tuple[int, int, int, int, int, int]
-
-_IDENTITY = Geometry(0, 1, 0, 0)
+# How much slower than in float32 an operation is.
+SLOWER = {"f": 1, "d": 2, "q": 8, "l": 8}
 
 
 def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: Sequence[str], fill: Any,
@@ -34,24 +28,9 @@ def correlate(x: Array, weights: Array, geometry: Sequence[Geometry], boundary: 
     """Write the correlation of `x` with `weights` along the ascending `axes` into `out`.
 
     `out` is C-contiguous, of the result's shape, and has the dtype of `weights`, which is the arithmetic's, or one that
-    `stores` allows.
+    `stores` allows. Complex weights may meet real samples, unless `fill` is complex.
     """
-    ready = prepare(x.shape, weights, geometry, boundary, fill, axes)
-    if ready is not None:
-        ready(np.ascontiguousarray(x), out, workers)
-        return
-    ndim = len(axes)
-    last = tuple(range(-ndim, 0))
-    samples = np.ascontiguousarray(np.moveaxis(x, axes, last))
-    results = np.moveaxis(out, axes, last)
-    ready = prepare(samples.shape[-ndim:], weights, geometry, boundary, fill, range(ndim))
-    assert ready is not None
-    for index in np.ndindex(samples.shape[:-ndim]):
-        item = results[index]
-        target = item if item.flags.c_contiguous else np.empty(item.shape, item.dtype)
-        ready(samples[index], target, workers)
-        if target is not item:
-            item[...] = target
+    prepare(x.shape, x.dtype, weights, geometry, boundary, fill, axes)(x, out, workers)
 
 
 def stores(samples: np.dtype[Any], work: np.dtype[Any], result: np.dtype[Any]) -> bool:
@@ -60,216 +39,225 @@ def stores(samples: np.dtype[Any], work: np.dtype[Any], result: np.dtype[Any]) -
     return work == np.float32 and samples in small and result in small
 
 
-def prepare(shape: tuple[int, ...], weights: Array, geometry: Sequence[Geometry], boundary: Sequence[str], fill: Any,
-            axes: Sequence[int]) -> Prepared | None:
-    """All of a correlation but its samples, of `shape`; None where their axes are no volume's."""
-    volume = _volume(shape, tuple(axes), weights.shape, tuple(geometry), tuple(boundary))
-    return None if volume is None else Prepared(volume, weights, fill)
+def prepare(shape: tuple[int, ...], samples: np.dtype[Any], weights: Array, geometry: Sequence[Geometry],
+            boundary: Sequence[str], fill: Any, axes: Sequence[int]) -> Prepared:
+    """All of a correlation but its samples, of `shape` and of dtype `samples`: to be called with `x`, `out` and `workers`."""
+    lanes = 2 if samples.kind == "c" else 1
+    # Complex samples with real weights are two interleaved signals.
+    parts = 2 if weights.dtype.kind == "c" and (lanes == 1 or weights.imag.any()) else 1
+    fixed = (weights.shape, tuple(geometry), tuple(boundary), lanes, parts)
+    whole = volume(shape, tuple(axes), *fixed)
+    item = whole
+    if item is None:
+        item = volume(tuple(shape[a] for a in axes), tuple(range(len(axes))), *fixed)
+        assert item is not None
+    prepared = PreparedParts(item, weights, fill) if parts == 2 else PreparedReal(item, weights.real, fill)
+    return prepared if whole is not None else PreparedBatch(prepared, tuple(axes))
 
 
-class Prepared:
-    """A correlation that waits for C-contiguous samples and results of the shapes it was prepared for."""
+class PreparedReal:
+    """A correlation with real weights that waits for samples of its shape, and for C-contiguous results."""
 
-    def __init__(self, volume: _Volume, weights: Array, fill: Any) -> None:
+    def __init__(self, shapes: Volume, weights: Array, fill: Any) -> None:
         w = np.zeros(weights.size + SLACK, weights.dtype)
         w[: weights.size] = weights.reshape(-1)
-        self._boxes = volume.boxes
-        self._first = (volume.shape, *volume.maps, volume.before, volume.step, w.dtype.type(fill), w, volume.taps)
-        self._extent = volume.extent
-        self._last = (minimum_columns(w.dtype), volume.chunk)
-        self._scratch = volume.scratch
-        self._dtype = w.dtype
+        self.boxes = shapes.boxes
+        self.alone = len(shapes.boxes) == 1 or shapes.seconds * SLOWER[w.dtype.char] < ALONE
+        self.extent = shapes.extent
+        self.first = (shapes.shape, *shapes.maps, shapes.before, shapes.step, even_odd(fill, w.dtype, shapes.lanes), w,
+                      shapes.taps, minimum_columns(w.dtype), shapes.chunk)
+        self.dtype = w.dtype
+        self.scratch = shapes.scratch
+        self.nbytes = w.nbytes + shapes.nbytes
 
     def __call__(self, x: Array, out: Array, workers: int) -> None:
         """Write the correlation of `x` into `out`."""
-        flat = x.reshape(-1)
-        if not flat.flags.behaved:
-            flat = _writable(flat)
-        target = out.reshape(-1)
+        samples, target = flat(x), out.reshape(-1)
+        if target.dtype.kind == "c":
+            target = target.view(self.dtype)
+        if self.alone:
+            for box in self.boxes:
+                correlate_box(samples, *self.first, target, self.extent, 0, box, scratch(self.dtype, self.scratch))
+            return
 
         def work(box: Box) -> None:
-            correlate_box(flat, *self._first, target, self._extent, box, *self._last, _scratch(self._dtype, self._scratch))
+            correlate_box(samples, *self.first, target, self.extent, 0, box, scratch(self.dtype, self.scratch))
 
-        if len(self._boxes) == 1:
-            work(self._boxes[0])
-        else:
-            pool.run(work, self._boxes, workers)
+        pool.run(work, self.boxes, workers)
 
 
-class _Volume(NamedTuple):
-    """What `correlate_box` needs beside samples, weights and results; the same for every call of these shapes."""
+class PreparedParts:
+    """As `PreparedReal`, with complex weights: a correlation with each of their parts, joined piece by piece."""
 
-    shape: tuple[int, int, int]
-    maps: tuple[Array, Array, Array]
-    before: int
-    step: int
-    taps: tuple[int, ...]
-    extent: tuple[int, ...]
-    boxes: list[Box]
-    chunk: int
-    scratch: int
+    def __init__(self, shapes: Volume, weights: Array, fill: Any) -> None:
+        self._real, self._imaginary = (PreparedReal(shapes, part, fill) for part in (weights.real, weights.imag))
+        self._interleaved = shapes.lanes == 2
+        z0, z1, y0, y1, c0, c1 = shapes.boxes[0]
+        self._piece = (z1 - z0) * (y1 - y0) * (c1 - c0)
+        self.nbytes = self._real.nbytes + self._imaginary.nbytes
 
+    def __call__(self, x: Array, out: Array, workers: int) -> None:
+        """Write the correlation of `x` into `out`."""
+        real, imaginary = self._real, self._imaginary
+        samples, target = flat(x), out.reshape(-1)
 
-@lru_cache(maxsize=64)
-def _volume(shape: tuple[int, ...], axes: tuple[int, ...], lengths: tuple[int, ...], geometry: tuple[Geometry, ...],
-            boundary: tuple[str, ...]) -> _Volume | None:
-    plan = layout(shape, axes)
-    if plan is None:
-        return None
-    taps: list[int] = []
-    extent: list[int] = []
-    maps: list[Array] = []
-    before = 0
-    for position, (n, slot) in enumerate(zip(plan.shape, plan.slots, strict=True)):
-        g = _IDENTITY._replace(length=n) if slot is None else geometry[slot]
-        kind = "zero" if slot is None else boundary[slot]
-        taps.append(1 if slot is None else lengths[slot])
-        extent.append(g.length)
-        if position < 2:
-            maps.append(index_map(n, g.before, g.after, kind))
-        else:
-            before = g.before
-            maps.append(_beyond(n, g, kind))
-    extent[2] *= plan.step
-    cut = boxes(extent, taps)
-    z0, z1, y0, y1 = cut[0][:4]
-    rows = (z1 - z0 + taps[0] - 1) * (y1 - y0 + taps[1] - 1)
-    reach = (taps[2] - 1) * plan.step
-    chunk = max(64, (BUFFER // rows - reach) // 64 * 64)
-    return _Volume(plan.shape, (maps[0], maps[1], maps[2]), before, plan.step, tuple(taps), tuple(extent), cut, chunk,
-                   (rows + STRIP) * (min(chunk, max(extent[2], 64)) + reach))
+        def work(box: Box) -> None:
+            z0, _, y0, y1, c0, c1 = box
+            extent = (real.extent[0], y1 - y0, c1 - c0)
+            origin = (z0 * extent[1] + y0) * extent[2] + c0
+            buffer = scratch(real.dtype, real.scratch)
+            spare = scratch(real.dtype, 2 * self._piece, "parts")
+            a, b = spare[: self._piece], spare[self._piece : 2 * self._piece]
+            correlate_box(samples, *real.first, a, extent, origin, box, buffer)
+            correlate_box(samples, *imaginary.first, b, extent, origin, box, buffer)
+            join_parts(a, b, self._interleaved, target, real.extent, box)
+
+        pool.run(work, real.boxes, 1 if real.alone else workers)
 
 
-class _Local(threading.local):
-    """Memory that a thread's pieces of work share: fresh memory costs a page fault every 4 KiB."""
+class PreparedBatch:
+    """A correlation of every item of a batch whose axes lie among those of the weights."""
 
-    def __init__(self) -> None:
-        self.arrays: dict[str, Array] = {}
+    def __init__(self, item: PreparedReal | PreparedParts, axes: tuple[int, ...]) -> None:
+        self._item = item
+        self._axes = axes
+        self.nbytes = item.nbytes
 
-
-_local = _Local()
-
-
-def _scratch(dtype: np.dtype[Any], size: int) -> Array:
-    """At least `size` elements of `dtype` that no other thread uses; kept unless far larger than usual."""
-    array = _local.arrays.get(dtype.char)
-    if array is None or array.size < size:
-        array = np.empty(max(size, BUFFER), dtype)
-        if size <= 4 * BUFFER:
-            _local.arrays[dtype.char] = array
-    return array
-
-
-def _beyond(n: int, g: Geometry, boundary: str) -> Array:
-    """Sources of the samples before the first and after the last of a row, without the row itself."""
-    ahead = index_map(n, max(g.before, 0), -n, boundary)
-    # What lies past the end starts at sample n, or later where the front is cropped beyond it.
-    past = index_map(n, -n, max(g.after, 0), boundary)
-    return np.concatenate([ahead, past])
-
-
-def boxes(extent: Sequence[int], taps: Sequence[int]) -> list[Box]:
-    """Cut the outputs into pieces of work, without regard to the workers."""
-    depth, rows, columns = extent
-    per_output = 2.0 * taps[0] * taps[1] * taps[2]
-    spans = -(-columns // SPAN)
-    if depth * rows < 4:
-        spans = max(spans, min(-(-columns // 2048), int(per_output * columns * rows * depth / PIECE) + 1))
-    wide = (-(-columns // spans) + 63) // 64 * 64
-    # A volume's planes share most of what they read: at least eight go together.
-    deep = min(depth, 8)
-    high = max(16, min(int(PIECE / (per_output * wide * deep)), OUTPUTS // (wide * deep)) // 16 * 16)
-    if high >= rows:
-        deep = max(deep, min(int(PIECE / (per_output * wide * rows)), OUTPUTS // (wide * rows)))
-    return [(z, min(z + deep, depth), y, min(y + high, rows), c, min(c + wide, columns))
-            for z in range(0, depth, deep) for y in range(0, rows, high) for c in range(0, columns, wide)]
-
-
-def _writable(array: Array) -> Array:
-    """The same memory as an array that kernels may be compiled for once: they never write to it."""
-    if array.flags.writeable and array.flags.aligned:
-        return array
-    if not array.flags.aligned:
-        return array.copy()
-    interface = dict(array.__array_interface__)
-    interface["data"] = (interface["data"][0], False)
-    return np.asarray(_View(interface, array))
-
-
-class _View:
-    """Carries an array interface, and keeps its memory alive."""
-
-    def __init__(self, interface: dict[str, Any], base: Array) -> None:
-        self.__array_interface__ = interface
-        self.base = base
+    def __call__(self, x: Array, out: Array, workers: int) -> None:
+        """Write the correlation of `x` into `out`."""
+        ndim = len(self._axes)
+        last = tuple(range(-ndim, 0))
+        samples = np.ascontiguousarray(np.moveaxis(x, self._axes, last))
+        results = np.moveaxis(out, self._axes, last)
+        for index in np.ndindex(samples.shape[:-ndim]):
+            item = results[index]
+            target = item if item.flags.c_contiguous else np.empty(item.shape, item.dtype)
+            self._item(samples[index], target, workers)
+            if target is not item:
+                item[...] = target
 
 
 def correlate_separable(x: Array, taps: Sequence[Array | None], geometry: Sequence[Geometry], boundary: Sequence[str],
                         fill: Any, axes: Sequence[int], out: Array, workers: int) -> None:
-    """One pass per axis that has taps; arguments as `correlate`, `taps` and `geometry` one per axis.
+    """One pass per axis that has taps; arguments as `correlate`, `taps` and `geometry` one per axis."""
+    prepare_separable(x.shape, x.dtype, taps, geometry, boundary, fill, axes, out.dtype)(x, out, workers)
 
-    The passes along the last two of them run as one, strip by strip, where rows are long enough.
+
+def prepare_separable(shape: Sequence[int], samples: np.dtype[Any], taps: Sequence[Array | None],
+                      geometry: Sequence[Geometry], boundary: Sequence[str], fill: Any, axes: Sequence[int],
+                      work: np.dtype[Any]) -> PreparedPasses:
+    """All of `correlate_separable` but its samples, of `shape` and of dtype `samples`; results have the dtype `work`.
+
+    The passes along the last two axes with taps run as one, strip by strip, where rows are long enough.
     """
+    windows = uniform(taps, work)
+    if windows is not None:
+        return PreparedPasses([(prepare_box(shape, windows, geometry, boundary, fill, axes, work), (), work)])
     given = [(i, t) for i, t in enumerate(taps) if t is not None]
-    if not given:
-        out[...] = x
-        return
+    plain = {i: work.kind != "c" or not t.imag.any() for i, t in given}
     pair = given[-2:]
-    fused = _fused([axes[i] for i, _ in pair], [geometry[i] for i, _ in pair], x, out)
+    complex_before = samples.kind == "c" or not all(plain[i] for i, _ in given[:-2])
+    fused = None
+    if len(pair) == 2 and plain[pair[0][0]] and plain[pair[1][0]] and (work.kind != "c" or complex_before):
+        sizes = list(shape)
+        for i, _ in given[:-2]:
+            sizes[axes[i]] = geometry[i].length
+        fused = _fused(sizes, [axes[i] for i, _ in pair], [geometry[i] for i, _ in pair], work)
     passes = given[:-2] if fused is not None else given
     # The pass that shortens the array most goes first, the one that lengthens it most last.
-    passes = sorted(passes, key=lambda item: geometry[item[0]].length / x.shape[axes[item[0]]])
-    current = x
+    passes = sorted(passes, key=lambda item: geometry[item[0]].length / shape[axes[item[0]]])
+    steps: list[tuple[Prepared, tuple[int, ...], np.dtype[Any]]] = []
+    before, kind = tuple(shape), samples
     for number, (i, t) in enumerate(passes):
-        shape = list(current.shape)
-        shape[axes[i]] = geometry[i].length
-        alone = fused is None and number == len(passes) - 1
-        target = out if alone else np.empty(shape, out.dtype)
-        correlate(current, t, (geometry[i],), (boundary[i],), fill, (axes[i],), target, workers)
+        after = list(before)
+        after[axes[i]] = geometry[i].length
+        # What is real stays so as long as it can.
+        last = fused is None and number == len(passes) - 1
+        t = t.real if kind.kind != "c" and plain[i] and not last else t
+        step = prepare(before, kind, t, (geometry[i],), (boundary[i],), fill, (axes[i],))
+        before, kind = tuple(after), t.dtype
+        steps.append((step, before, kind))
         # Beyond the other axes' edges this pass has met nothing but the fill value.
         fill = fill * t.sum(dtype=t.dtype)
-        current = target
     if fused is not None:
         (i, down), (j, across) = pair
-        _correlate_pair(current, fused, (down, across), (geometry[i], geometry[j]), (boundary[i], boundary[j]), fill, out,
-                        workers)
+        both = PreparedPair(fused, kind, (down.real, across.real), (geometry[i], geometry[j]), (boundary[i], boundary[j]), fill)
+        steps.append((both, (), work))
+    return PreparedPasses(steps)
 
 
-def _fused(axes: Sequence[int], geometry: Sequence[Geometry], x: Array, out: Array) -> Layout | None:
+class PreparedPasses:
+    """Passes one after the other, each with all prepared but its samples."""
+
+    def __init__(self, steps: Sequence[tuple[Prepared, tuple[int, ...], np.dtype[Any]]]) -> None:
+        self._steps = steps[:-1]
+        self._last = steps[-1][0] if steps else None
+        self.nbytes = sum(step.nbytes for step, _, _ in steps)
+
+    def __call__(self, x: Array, out: Array, workers: int) -> None:
+        """Write the correlation of `x` into `out`."""
+        if self._last is None:
+            out[...] = x
+            return
+        for step, shape, dtype in self._steps:
+            target = np.empty(shape, dtype)
+            step(x, target, workers)
+            x = target
+        self._last(x, out, workers)
+
+
+def _fused(shape: Sequence[int], axes: Sequence[int], geometry: Sequence[Geometry], work: np.dtype[Any]) -> Layout | None:
     """Images whose columns and rows the two axes are, if one strip can hold a pass along the columns."""
-    if len(axes) < 2 or min(geometry[1].before, geometry[1].after) < 0:
+    if min(geometry[1].before, geometry[1].after) < 0:
         return None
-    shape = list(out.shape)
-    for axis in axes:
-        shape[axis] = x.shape[axis]
     plan = layout(shape, axes)
     if plan is None or plan.slots != (None, 0, 1):
         return None
+    if work.kind == "c":
+        plan = plan._replace(step=2 * plan.step)
     shortest = min(plan.shape[2], geometry[1].length) * plan.step
-    return plan if shortest >= minimum_columns(out.dtype) else None
+    return plan if shortest >= minimum_columns(work.type(0).real.dtype) else None
 
 
-def _correlate_pair(x: Array, plan: Layout, taps: tuple[Array, Array], geometry: tuple[Geometry, Geometry],
-                    boundary: tuple[str, str], fill: Any, out: Array, workers: int) -> None:
-    """Pass down the columns and across the rows of images, a strip at a time."""
-    images, height, width = plan.shape
-    down, across = (_writable(np.ascontiguousarray(t)) for t in taps)
-    rows = index_map(height, geometry[0].before, geometry[0].after, boundary[0])
-    beyond = _beyond(width, geometry[1], boundary[1])
-    extent = (images, geometry[0].length, geometry[1].length * plan.step)
-    flat, target = _writable(np.ascontiguousarray(x).reshape(-1)), out.reshape(-1)
-    length = extent[2] + (across.size - 1) * plan.step
-    strip = max(4, min(32, STRIP_ELEMENTS // length // 4 * 4))
-    scratch = strip * length
-    scalar = out.dtype.type
-    if flat.dtype != out.dtype or fill != 0:
-        scratch += (strip + down.size - 1) * width * plan.step
-    first = (flat, plan.shape, rows, beyond, geometry[1].before, plan.step, scalar(fill),
-             scalar(fill * down.sum(dtype=down.dtype)), down, across, target, extent)
+class PreparedPair:
+    """A pass down the columns and across the rows of images, a strip at a time."""
 
-    def work(box: tuple[int, ...]) -> None:
-        separable_box(*first, box, strip, _scratch(out.dtype, scratch))
+    def __init__(self, plan: Layout, samples: np.dtype[Any], taps: tuple[Array, Array], geometry: tuple[Geometry, Geometry],
+                 boundary: tuple[str, str], fill: Any) -> None:
+        images, height, width = plan.shape
+        # Compiled once for taps of any layout.
+        down, across = (np.array(t) for t in taps)
+        lanes = 2 if samples.kind == "c" else 1
+        rows = index_map(height, geometry[0].before, geometry[0].after, boundary[0])
+        ends = beyond(width, geometry[1], boundary[1])
+        self._extent = (images, geometry[0].length, geometry[1].length * plan.step)
+        length = self._extent[2] + (across.size - 1) * plan.step
+        self._strip = max(4, min(32, STRIP_ELEMENTS // length // 4 * 4))
+        self._dtype = down.dtype
+        self._scratch = self._strip * length
+        if (lanes == 1 and samples != down.dtype) or fill != 0:
+            self._scratch += (self._strip + down.size - 1) * width * plan.step
+        past = fill * down.sum(dtype=down.dtype)
+        self._first = (plan.shape, rows, ends, geometry[1].before, plan.step, even_odd(fill, down.dtype, lanes),
+                       even_odd(past, down.dtype, lanes), down, across)
+        # Cut as a single pass of as many taps, but for the rows, which stay whole.
+        number = down.size + across.size
+        cut = boxes((images, self._extent[1], min(self._extent[2], SPAN)), (1, 1, number))
+        self._boxes = sorted({box[:4] for box in cut})
+        seconds = images * self._extent[1] * self._extent[2] * (3 * number * OPERATION + OUTPUT)
+        self._alone = seconds * SLOWER[down.dtype.char] < ALONE
+        self.nbytes = rows.nbytes + ends.nbytes + down.nbytes + across.nbytes + 100 * len(self._boxes)
 
-    # Cut as a single pass of as many taps, but for the rows, which stay whole.
-    cut = {box[:4] for box in boxes((images, extent[1], min(extent[2], SPAN)), (1, 1, down.size + across.size))}
-    pool.run(work, sorted(cut), workers)
+    def __call__(self, x: Array, out: Array, workers: int) -> None:
+        """Write the correlation of `x` into `out`."""
+        samples, target = flat(x), out.reshape(-1)
+        if target.dtype.kind == "c":
+            target = target.view(self._dtype)
+
+        def work(box: tuple[int, ...]) -> None:
+            separable_box(samples, *self._first, target, self._extent, box, self._strip, scratch(self._dtype, self._scratch))
+
+        pool.run(work, self._boxes, 1 if self._alone else workers)
+
+
+Prepared: TypeAlias = PreparedReal | PreparedParts | PreparedBatch | PreparedPair | PreparedBox

@@ -75,7 +75,7 @@ def _folded(x, start, w, kw, n_cols, out, o, wide):
 
 
 def _segment_simd(lanes):
-    rows, wide, line = simd.ROWS, simd.WIDE * lanes, simd.LINE * lanes
+    rows, wide, line = simd.ROWS, simd.WIDE * lanes, simd.LINE * lanes * simd.LINE_BITS // simd.vector_bits()
     block_wide, block_narrow = simd.block_wide, simd.block_narrow
     line_wide, line_narrow = simd.line_wide, simd.line_narrow
     # A line of fewer taps loses more to the zeros that fill up its last fold than it gains.
@@ -83,7 +83,7 @@ def _segment_simd(lanes):
 
     def impl(x, offsets, first, plane, n_rows, w, kd, kh, kw, step, col, n_cols, out, o, pitch):
         # Ragged ends overlap the block before them: the same sums in the same order, so the same bits.
-        if n_rows < rows:
+        if n_rows < rows or (kd == 1 and kh == 1):
             for y in range(n_rows):
                 c = 0
                 if kd == 1 and kh == 1 and step == 1 and kw >= folded:
@@ -224,8 +224,10 @@ def gather(x, starts, n, before, step, beyond, fill, first, count, out, length):
     """Copy elements ``first : first + count`` of extended rows to the rows of ``out``, converting to its dtype.
 
     A row of `n` samples begins at ``x[starts[t]]`` (negative: a row of fill); ``beyond`` holds the sources of the
-    samples before and after it, -1 for `fill`. Rows of ``out`` have ``length`` elements, the rest of them zeros.
+    samples before and after it, -1 for `fill`, of elements with even and with odd numbers (of complex samples the two
+    parts). Rows of ``out`` have ``length`` elements, the rest of them zeros.
     """
+    even, odd = fill[first & 1], fill[1 - (first & 1)]
     lead = before * step
     inner0 = min(max(lead - first, 0), count)
     inner1 = max(min(lead + n * step - first, count), inner0)
@@ -234,7 +236,7 @@ def gather(x, starts, n, before, step, beyond, fill, first, count, out, length):
         o = t * length
         if starts[t] < 0:
             for i in range(count):
-                out[o + i] = fill
+                out[o + i] = odd if i & 1 else even
         for i in range(count, length):
             out[o + i] = 0
     extra = max(before, 0) - before - n
@@ -242,19 +244,22 @@ def gather(x, starts, n, before, step, beyond, fill, first, count, out, length):
         for i in range(0 if side == 0 else inner1, inner0 if side == 0 else count):
             source = beyond[(first + i) // step + (0 if side == 0 else extra)]
             lane = (first + i) % step
+            beside = odd if i & 1 else even
             for t in range(starts.size):
                 if starts[t] >= 0:
-                    out[t * length + i] = fill if source < 0 else x[starts[t] + source * step + lane]
+                    out[t * length + i] = beside if source < 0 else x[starts[t] + source * step + lane]
 
 
-def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, out, extent, box, minimum, chunk, buffer):
+def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, minimum, chunk, out, extent, origin, box,
+                   buffer):
     """Correlate a box of outputs of the volume ``x`` of ``shape`` = (D, H, W), W in samples.
 
     ``depths`` and ``rows`` are index maps of the extended first two axes; ``beyond`` and ``before`` those of the
-    last. ``extent`` is the shape of ``out``, its last axis in elements (samples * step); ``box`` = (z0, z1, y0, y1,
-    c0, c1), columns in elements. `segment` needs ``minimum`` columns. Columns near an edge, or samples of another
-    dtype than the weights, are gathered into ``buffer`` ``chunk`` columns at a time; all others are read in place.
-    The end of ``buffer`` holds STRIP rows of results that are converted before they are stored.
+    last; ``fill`` as in `gather`. ``extent`` is the shape of ``out``, its last axis in elements (samples * step), and
+    element ``origin`` of the result is its first; ``box`` = (z0, z1, y0, y1, c0, c1), columns in elements. `segment`
+    needs ``minimum`` columns. Columns near an edge, or samples of another dtype than the weights, are gathered into
+    ``buffer`` ``chunk`` columns at a time; all others are read in place. The end of ``buffer`` holds STRIP rows of
+    results that are converted before they are stored.
     """
     height, width = shape[1], shape[2]
     kd, kh, kw = taps
@@ -284,11 +289,12 @@ def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, 
     inner0 = c0 + (inner0 - c0 + beside - 1) // beside * beside
     inner1 = c1 - (c1 - inner1 + beside - 1) // beside * beside
     readable = x.dtype == w.dtype
-    if not readable or (filled and fill != 0) or inner1 - inner0 < 8 * minimum:
+    zero = fill[0] == 0 and fill[1] == 0
+    if not readable or (filled and not zero) or inner1 - inner0 < 8 * minimum:
         inner0 = inner1 = c1
     else:
         for z in range(z1 - z0):
-            o = ((z0 + z) * extent[1] + y0) * pitch + inner0
+            o = ((z0 + z) * extent[1] + y0) * pitch + inner0 - origin
             segment(x, table, z * plane, plane, high, w, kd, kh, kw, step, inner0 - before * step, inner1 - inner0,
                     out, o, pitch)
     if inner0 == c0 and inner1 == c1:
@@ -306,9 +312,9 @@ def _correlate_box(x, shape, depths, rows, beyond, before, step, fill, w, taps, 
             length = padded + reach
             gather(x, table, width, before, step, beyond, fill, a, n_cols + reach, buffer, length)
             for t in range(table.size):
-                local[t] = -1 if table[t] < 0 and fill == 0 else t * length
+                local[t] = -1 if table[t] < 0 and zero else t * length
             for z in range(z1 - z0):
-                o = ((z0 + z) * extent[1] + y0) * pitch + a
+                o = ((z0 + z) * extent[1] + y0) * pitch + a - origin
                 if straight and n_cols == padded:
                     segment(buffer, local, z * plane, plane, high, w, kd, kh, kw, step, 0, n_cols, out, o, pitch)
                     continue
@@ -328,8 +334,9 @@ def _separable_box(x, shape, rows, beyond, before, step, fill, past, down, acros
     """Correlate whole rows of every image of ``x`` of ``shape`` = (N, H, W) with taps ``down`` its columns, then ``across``.
 
     ``rows`` is the index map of the extended columns, ``beyond`` and ``before`` are those of the rows; ``past`` is what the
-    first pass makes of nothing but ``fill``. ``box`` = (z0, z1, y0, y1) of ``out`` of ``extent``. The first pass of ``strip``
-    rows stays in ``buffer``, where the second finds it with its halo; each image row is at least one vector long.
+    first pass makes of nothing but ``fill``; both as in `gather`. ``box`` = (z0, z1, y0, y1) of ``out`` of ``extent``. The
+    first pass of ``strip`` rows stays in ``buffer``, where the second finds it with its halo; each image row is at least
+    one vector long.
     """
     height, width = shape[1], shape[2]
     z0, z1, y0, y1 = box
@@ -338,7 +345,7 @@ def _separable_box(x, shape, rows, beyond, before, step, fill, past, down, acros
     lead = before * step
     length = extent[2] + (kw - 1) * step
     first, last = max(0, -lead), min(n, length - lead)
-    readable = x.dtype == down.dtype
+    readable = x.dtype == down.dtype and fill[0] == 0 and fill[1] == 0
     table = np.empty(strip + kh - 1, np.int64)
     local = np.empty(max(strip + kh - 1, 1), np.int64)
     converted = buffer[strip * length :]
@@ -351,7 +358,7 @@ def _separable_box(x, shape, rows, beyond, before, step, fill, past, down, acros
                 source = rows[y + t]
                 table[t] = -1 if source < 0 else (z * height + source) * n
                 local[t] = t * n
-            if readable and fill == 0:
+            if readable:
                 segment(x, table, 0, 0, high, down, 1, kh, 1, 1, first, last - first, buffer, first + lead, length)
             else:
                 gather(x, table[: high + kh - 1], width, 0, step, beyond, fill, 0, n, converted, n)
@@ -361,7 +368,7 @@ def _separable_box(x, shape, rows, beyond, before, step, fill, past, down, acros
                     source = beyond[p // step + (0 if side == 0 else extra)]
                     at = lead + source * step + p % step
                     for i in range(high):
-                        buffer[i * length + p] = past if source < 0 else buffer[i * length + at]
+                        buffer[i * length + p] = past[p & 1] if source < 0 else buffer[i * length + at]
             for i in range(high):
                 local[i] = i * length
             o = (z * extent[1] + y) * extent[2]

@@ -17,12 +17,14 @@ from convkit._core.boundary import Boundary, normalize
 from convkit._core.geometry import MODES
 from convkit._core.typing import Array, ArrayLike, DTypeLike
 from convkit.planning.cost import Work, direct_seconds, measure, separable_seconds, tiling
-from convkit.planning.gates import exact_arithmetic, unsafe
+from convkit.planning.exact import exact_arithmetic
 from convkit.planning.profile import Profile, active
 from convkit.separable import SeparableWeights, separate
 
 # Seconds that looking for the rank of weights in 3-D may take.
 SEARCH = 0.3
+# Taps that the sum over a wide window costs.
+WINDOW = 8
 
 METHODS = ("auto", "direct", "separable", "fft")
 
@@ -88,11 +90,18 @@ def _rank_one(weights: Array, rtol: float) -> bool:
     return bool(np.linalg.norm((weights - outer * weights[peak]).ravel()) <= rtol * np.linalg.norm(weights.ravel()))
 
 
+def _passes(weights: Array, work: Work) -> Work:
+    """What the passes of `weights` cost: equal weights are summed by windows, wide ones as fast as a few taps."""
+    equal = work.char in "fd" and bool((weights == weights.flat[0]).all())
+    return work._replace(taps=tuple(min(k, WINDOW) for k in work.taps)) if equal else work
+
+
 def _try_separable(weights: Array, dtype: np.dtype[Any], work: Work, limit: float,
                    profile: Profile) -> tuple[SeparableWeights | None, str]:
     """Terms of `weights` if their passes take less than `limit` seconds, and why not."""
-    one = separable_seconds(work, 1, profile)
-    if sum(k > 1 for k in work.taps) < 2:
+    passes = _passes(weights, work)
+    one = separable_seconds(passes, 1, profile)
+    if passes is work and sum(k > 1 for k in work.taps) < 2:
         return None, "the weights lie along one axis"
     if one >= limit:
         return None, "even rank 1 would not pay"
@@ -121,9 +130,8 @@ def _try_separable(weights: Array, dtype: np.dtype[Any], work: Work, limit: floa
     return terms, ""
 
 
-def decide(weights: Array | None, work: Work, dtype: np.dtype[Any], samples: Array | None, method: str,
-           exact: bool) -> Plan:
-    """Plan a convolution; `weights` and `samples` are None where only their shapes are known.
+def decide(weights: Array | None, work: Work, dtype: np.dtype[Any], method: str, exact: bool) -> Plan:
+    """Plan a convolution; `weights` is None where only their shape is known.
 
     `exact`: integers whose result must be exact, which no FFT promises.
     """
@@ -137,12 +145,12 @@ def decide(weights: Array | None, work: Work, dtype: np.dtype[Any], samples: Arr
         _plans[key] = plan
     if plan.method != "fft" or method == "fft":
         return plan
-    gate = "integers must be exact" if exact else "" if samples is None else unsafe(samples)
-    if not gate:
+    if not exact:
         return plan
     rest = {name: value for name, value in plan.seconds.items() if name != "fft"}
     best = min(rest, key=lambda name: rest[name])
-    return replace(plan, method=best, reason=f"{best}, though fft is expected to be faster: {gate}; {_listed(plan.seconds)}")
+    reason = f"{best}, though fft is expected to be faster: integers must be exact; {_listed(plan.seconds)}"
+    return replace(plan, method=best, reason=reason)
 
 
 def _digest(weights: Array) -> tuple[bytes, tuple[int, ...], str]:
@@ -160,7 +168,8 @@ def _fastest(weights: Array | None, work: Work, dtype: np.dtype[Any], method: st
     if method == "separable":
         assert weights is not None
         terms = require_separable(weights, dtype, work)
-        return Plan("separable", {"separable": separable_seconds(work, terms.rank, profile)}, "asked for", (), terms)
+        seconds = {"separable": separable_seconds(_passes(weights, work), terms.rank, profile)}
+        return Plan("separable", seconds, "asked for", (), terms)
     tile = tiling(work, profile)
     seconds["fft"] = tile.seconds
     if method == "fft":
@@ -174,7 +183,8 @@ def _fastest(weights: Array | None, work: Work, dtype: np.dtype[Any], method: st
         found, obstacle = _try_separable(weights, dtype, work, seconds[best], profile)
     rank = ""
     if found is not None:
-        seconds["separable"] = separable_seconds(work, found.rank, profile)
+        assert weights is not None
+        seconds["separable"] = separable_seconds(_passes(weights, work), found.rank, profile)
         rank = f"the weights have rank {found.rank}: "
         best = min(seconds, key=lambda name: seconds[name])
     reason = f"{rank}{best} is expected to be fastest: {_listed(seconds)}"
@@ -216,8 +226,8 @@ def choose_method(x: ArrayLike | tuple[int, ...], weights: ArrayLike | tuple[int
     Parameters
     ----------
     x : array_like or tuple of int
-        The samples, or their shape. A shape stands for float32 samples (or of `dtype`) without surprises: the
-        gates on the data (NaN, Inf, dynamic range, exact integers) need the samples.
+        The samples, or their shape. A shape stands for float32 samples (or of `dtype`); whether integers can be exact
+        depends on the samples.
     weights : array_like or tuple of int
         The weights, or their shape; from a shape alone no rank is known, and separable is not considered.
     mode, boundary, axes, dtype, workers
@@ -251,14 +261,14 @@ def choose_method(x: ArrayLike | tuple[int, ...], weights: ArrayLike | tuple[int
     x_shape = _shape(x, "x") if samples is None else samples.shape
     taps = _shape(weights, "weights") if w is None else w.shape
     where = checks.convolution_axes(axes, x_shape, len(taps))
-    names = normalize(boundary, len(taps))
+    normalize(boundary, len(taps))
     geometry = checks.geometry([x_shape[a] for a in where], taps, mode)
     kinds = checks.arithmetic(np.dtype(np.float32) if samples is None else samples.dtype,
                               np.dtype(np.float32) if w is None else w.dtype, dtype)
     limit = math.inf if samples is None or w is None else checks.exact_bound(samples, checks.integer_sum(w))[0]
     arithmetic, exact = exact_arithmetic(kinds, limit)
-    work = measure(x_shape, taps, where, geometry, names, 0, arithmetic)
-    return decide(w, work, arithmetic, samples, "auto", exact)
+    work = measure(x_shape, taps, where, geometry, arithmetic)
+    return decide(w, work, arithmetic, "auto", exact)
 
 
 def _is_shape(value: object) -> bool:

@@ -5,31 +5,30 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from convkit._core.boundary import CONSTANT
-from convkit._core.geometry import Geometry, one_tile, tiles_together
+from convkit._core.geometry import Geometry
+from convkit.engines.lengths import LENGTHS
 from convkit.planning.profile import Profile
 
-# Bytes up to which one rate of transforms holds, then the next: levels of the cache, and of what the system hands out.
-LARGE = (1 << 21, 1 << 23, 1 << 24)
+# Bytes of a transform up to which one rate holds, then the next: levels of the cache.
+LARGE = (1 << 16, 1 << 20, 1 << 22)
 # Share of the time by which one tile must beat many.
 FEW = 0.4
 
 
 class Work(NamedTuple):
-    """The size of a convolution: samples and outputs per convolved axis, taps, the batch, and one tile for all."""
+    """The size of a convolution: samples and outputs per convolved axis, taps, and the batch."""
 
     samples: tuple[int, ...]
     outputs: tuple[int, ...]
     taps: tuple[int, ...]
     batch: int
     char: str
-    whole: tuple[int, ...]
 
 
 class Tiling(NamedTuple):
@@ -39,60 +38,58 @@ class Tiling(NamedTuple):
     seconds: float
 
 
-def _transform_seconds(elements: int, together: int, char: str, dims: int, p: Profile) -> float:
-    """One of the tiles of `elements` real numbers that are transformed together, cut out and put away too."""
-    wide = 2 if char in "dDq" else 1
-    size = 4 * elements * wide * together
-    rate = p.transform[bisect_left(LARGE, size)]
-    factor = {"f": 1.0, "F": p.complex_single, "D": p.complex_double}.get(char, p.double)
-    return elements * (rate * max(1.0, math.log2(elements)) * factor + p.copy * wide) * p.shaped[dims - 1]
-
-
 def fft_seconds(work: Work, lengths: Sequence[int], p: Profile) -> float:
     """Expected time of the FFT method with tiles of these lengths."""
-    parts = 2 if work.char in "FD" else 1
-    elements = math.prod(lengths) * parts
-    count = work.batch
-    for m, k, whole, size in zip(work.outputs, work.taps, work.whole, lengths, strict=True):
-        count *= 1 if size >= whole else -(-m // (size - k + 1))
-    together = min(count, tiles_together(elements)) if len(lengths) == 1 or work.batch > 1 else 1
-    one = _transform_seconds(elements, together, work.char, len(lengths), p)
-    return p.fft_call + count * one + -(-count // together) * p.tile
+    tiles = work.batch * math.prod(-(-m // (n - k + 1)) for m, k, n in zip(work.outputs, work.taps, lengths, strict=True))
+    # Two tiles of real numbers are one of complex numbers.
+    transforms = tiles if work.char in "FD" else -(-tiles // 2)
+    elements = math.prod(lengths)
+    wide = 2 if work.char in "dDq" else 1
+    rate = p.transform[bisect_left(LARGE, 8 * elements * wide)]
+    factor = {"f": 1.0, "F": p.complex_single, "D": p.complex_double}.get(work.char, p.double)
+    one = elements * (rate * math.log2(elements) * factor + p.copy * wide) * p.shaped[len(lengths) - 1]
+    return p.fft_call + transforms * (one + p.tile)
 
 
-def _fast_length(n: int) -> int:
-    """Product of 2, 3 and 5: lengths with 7 and 11 took a tenth longer per sample, complex ones too."""
-    from scipy.fft import next_fast_len
-
-    return int(next_fast_len(n, True))
+@cache
+def _lengths(dims: int) -> tuple[int, ...]:
+    """Lengths of tiles along an axis: a line is folded into a matrix of about as many rows as columns."""
+    if dims > 1:
+        return tuple(n for n in LENGTHS if n <= (2048 if dims == 2 else 256))
+    return tuple(sorted({a * b for a in LENGTHS for b in LENGTHS if a <= b <= 4 * a}))
 
 
 @lru_cache(maxsize=1024)
 def tiling(work: Work, profile: Profile) -> Tiling:
     """Cheapest overlap-save tiles."""
-    taps = work.taps
-    targets: list[int] = [2**p * f // 2 for p in range(8, 21) for f in (2, 3)] if len(taps) == 1 else (
-        [64, 96, 128, 192, 256, 320, 384, 512, 640, 768, 1024, 1536, 2048] if len(taps) == 2
-        else [16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256])
-    choices: list[list[tuple[int, int]]] = []
-    for m, k, least_whole in zip(work.outputs, taps, work.whole, strict=True):
-        whole = _fast_length(max(least_whole, k))
-        sizes = {_fast_length(t) for t in targets if 1.25 * k <= t < whole}
-        # Of the sizes that need as many tiles, only the smallest can be the best.
-        least = {-(-m // (size - k + 1)): size for size in sorted(sizes, reverse=True) if size < whole} | {1: whole}
-        choices.append([(size, count) for count, size in least.items()])
+    choices: list[list[int]] = []
+    for m, k in zip(work.outputs, work.taps, strict=True):
+        fitting = [n for n in _lengths(len(work.taps)) if n >= k]
+        if not fitting:
+            fitting = [_long(m + k - 1, k, len(work.taps))]
+        # Of the lengths that need as many tiles, only the smallest can be the best.
+        choices.append(list({-(-m // (n - k + 1)): n for n in reversed(fitting)}.values()))
     best: Tiling | None = None
     least_cost = math.inf
-    for combination in product(*choices):
-        count = math.prod(n for _, n in combination) * work.batch
-        seconds = fft_seconds(work, [size for size, _ in combination], profile)
+    for lengths in product(*choices):
+        count = work.batch * math.prod(-(-m // (n - k + 1)) for m, k, n in zip(work.outputs, work.taps, lengths, strict=True))
+        seconds = fft_seconds(work, lengths, profile)
         # Long work in a few tiles leaves workers idle, however many there are: it has to be cheaper to be chosen.
         cost = seconds * (1 + FEW / count) if seconds > 5e-3 else seconds
         if cost < least_cost:
             least_cost = cost
-            best = Tiling(tuple(size for size, _ in combination), seconds)
+            best = Tiling(lengths, seconds)
     assert best is not None
     return best
+
+
+def _long(whole: int, k: int, dims: int) -> int:
+    """Length for taps longer than the usual tiles: all samples at once, at most twice the taps."""
+    from scipy.fft import next_fast_len
+
+    limit = min(whole, 2 * k)
+    fitting = [n for n in (LENGTHS if dims > 1 else ()) if n >= limit]
+    return fitting[0] if fitting else int(next_fast_len(limit, True))
 
 
 def direct_seconds(work: Work, p: Profile) -> float:
@@ -127,10 +124,9 @@ def _slower(char: str, p: Profile) -> float:
 
 
 def measure(x_shape: Sequence[int], taps: Sequence[int], axes: Sequence[int], geometry: Sequence[Geometry],
-            boundary: Sequence[str], fill: complex, dtype: np.dtype[Any]) -> Work:
+            dtype: np.dtype[Any]) -> Work:
     """Size of a convolution."""
     samples = tuple(x_shape[a] for a in axes)
     batch = math.prod(x_shape) // math.prod(samples)
-    whole = tuple(one_tile(n, g, b in CONSTANT and fill == 0) for n, g, b in zip(samples, geometry, boundary, strict=True))
     char = "q" if dtype == np.int64 else dtype.char
-    return Work(samples, tuple(g.length for g in geometry), tuple(taps), batch, char, whole)
+    return Work(samples, tuple(g.length for g in geometry), tuple(taps), batch, char)

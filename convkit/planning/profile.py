@@ -16,7 +16,7 @@ from typing import Any
 from convkit._core.codecache import write_atomically
 
 # A file of another format is not read: the constants would mean something else.
-FORMAT = 1
+FORMAT = 2
 VARIABLE = "CONVKIT_PROFILE"
 
 
@@ -49,18 +49,18 @@ class Profile:
     term : float
         Adding an output of a further rank-1 term to the sum.
     transform : tuple of float
-        An element and log2(elements) of a forward and an inverse real transform together: of up to 2, 8 and 16 MiB,
-        and larger.
+        An element and log2(elements) of a forward and an inverse transform of two real tiles together: of up to 64 KiB, 1 and
+        4 MiB, and larger.
     shaped : tuple of float
         Factors of transforms in 1-D, 2-D and 3-D.
     double, complex_double : float
         Factors of transforms in double precision, of real and of complex samples.
     complex_single : float
-        Factor of complex transforms in single precision, per real element.
+        Factor of the transform of a complex tile in single precision.
     copy : float
         An element cut out of the samples and put into the result.
     tile : float
-        A group of tiles before its first element.
+        A pair of tiles before its first element.
     fft_call : float
         A call of the FFT method before its first tile.
     """
@@ -71,21 +71,21 @@ class Profile:
     ragged: float = 10
     line: float = 1.2
     output: tuple[float, float, float] = (4.9e-10, 2.7e-10, 7.8e-10)
-    slower: tuple[float, float, float, float, float] = (1, 1.7, 5.8, 11, 7.6)
+    slower: tuple[float, float, float, float, float] = (1, 1.7, 3.9, 7.3, 7.6)
     row_operation: float = 1.9e-11
     column_operation: float = 1e-11
-    pass_call: float = 4.8e-5
+    pass_call: float = 1.1e-6
     pass_output: float = 1.6e-10
     memory: float = 2.5e-10
     term: float = 1.1e-10
-    transform: tuple[float, float, float, float] = (1.6e-10, 3.3e-10, 3.6e-10, 6.1e-10)
-    shaped: tuple[float, float, float] = (1.3, 1.1, 1.7)
+    transform: tuple[float, float, float, float] = (2.4e-10, 3.1e-10, 3.7e-10, 5.7e-10)
+    shaped: tuple[float, float, float] = (1.07, 0.88, 0.86)
     double: float = 2.2
-    complex_single: float = 0.82
-    complex_double: float = 1.6
-    copy: float = 2.2e-9
-    tile: float = 8.8e-5
-    fft_call: float = 3.7e-5
+    complex_single: float = 1.1
+    complex_double: float = 2.5
+    copy: float = 5.3e-10
+    tile: float = 2.2e-6
+    fft_call: float = 1.5e-5
 
 
 SHIPPED = Profile()
