@@ -111,7 +111,7 @@ def test_a_share_is_the_rate_over_that_of_the_ceiling(load, monkeypatch):
     found = direct.job((40, 31), (11, 11), "float32", 1).measure(0.0)
     assert set(found["values"]) == {"float32", "share9", "share11"}
     times = found["times"]
-    rate = 2 * 121 * 40 * 31 / times["convkit"]["median"]
+    rate = 2 * 121 * 40 * 31 / times["into"]["median"]
     assert found["values"]["share11"] == pytest.approx(rate / (1e6 / times["ceiling"]["median"]))
 
 

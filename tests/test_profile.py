@@ -61,7 +61,7 @@ def test_what_is_stored_is_found_and_can_be_overruled(home, monkeypatch):
 
 
 def test_a_profile_decides(home):
-    shape, taps = (512, 512), (15, 15)
+    shape, taps = (512, 512), (7, 7)
     assert convkit.choose_method(shape, taps).method == "direct"
     profile.store(replace(SHIPPED, operation=1e-9), {})
     assert convkit.choose_method(shape, taps).method == "direct", "read once per process"

@@ -75,6 +75,18 @@ def test_batches_and_channels(shape, axes, dtype, rng):
 
 
 @vectors
+@pytest.mark.parametrize(("shape", "axes", "taps", "tile"), [
+    ((700, 40), (0,), (60,), (256,)), ((300, 40), (0,), (41,), (9216,)), ((60, 50, 70), (0,), (21,), (64,)),
+    ((40, 30, 50), (0, 1), (5, 7), (32, 16)),
+])  # fmt: skip
+def test_a_batch_behind_the_convolved_axes(shape, axes, taps, tile, rng):
+    x, weights = drawn(rng, shape, "float32"), drawn(rng, taps, "float32")
+    options = {"axes": axes, "boundary": "symmetric"}
+    want = reference.convolve(x, weights, precise=False, **options)
+    reference.assert_within(correlate(x, weights, tile, **options), want, reference.fft_bound(x, weights, "float32", **options))
+
+
+@vectors
 @pytest.mark.parametrize("result", ["uint8", "int16", "uint16"])
 @pytest.mark.parametrize("shape", [(50, 70), (50, 70, 3)])
 def test_results_rounded_on_the_way(shape, result, rng):

@@ -37,9 +37,7 @@ class Prepared:
         if samples.kind == "c":
             weights = weights.astype(np.result_type(weights.dtype, np.complex64), copy=False)
         self._form = tiles.form(tile)
-        self._volume = None
-        if self._form is not None:
-            self._volume = tiles.prepare(shape, samples, weights, geometry, boundary, fill, axes, self._form)
+        self._volume = tiles.prepare(shape, samples, weights, geometry, boundary, fill, axes, tile)
         # Whether results may be small integers, which are rounded on the way; blocks are put away by NumPy, which wraps them.
         self.rounds = self._volume is not None
         self._arguments = (weights, geometry, boundary, fill)

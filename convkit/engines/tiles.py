@@ -19,6 +19,8 @@ from convkit.engines.lengths import LENGTHS
 from convkit.engines.pieces import beyond, even_odd, flat, scratch
 from convkit.kernels import simd
 
+# Length of tiles along the last axes where these are a batch.
+BESIDE = (16, 16, 64)
 # Elements of a piece of work, at least: some 0.15 ms, several times what handing it over costs.
 PIECE = 1 << 15
 
@@ -250,13 +252,29 @@ class Prepared:
 
 
 def prepare(shape: tuple[int, ...], dtype: np.dtype[Any], weights: Array, geometry: Sequence[Geometry], boundary: Sequence[str],
-            fill: Any, axes: Sequence[int], form: Form) -> Prepared | None:
-    """All of a correlation of C-contiguous samples but their values; None where their axes are no volume's."""
+            fill: Any, axes: Sequence[int], tile: tuple[int, ...]) -> Prepared | None:
+    """All of a correlation of C-contiguous samples but their values; None where it is none of a volume by vector transforms."""
     plan = layout(shape, axes)
-    ndim = len(axes)
-    if plan is None or plan.slots[3 - ndim :] != tuple(range(ndim)):
+    if plan is None:
         return None
-    return Prepared(plan, dtype.kind == "c", weights, geometry, boundary, fill, form)
+    # A batch behind the first convolved axis is one more axis, with a single tap.
+    slots = plan.slots[next(i for i, slot in enumerate(plan.slots) if slot is not None) :]
+    sizes = plan.shape[3 - len(slots) :]
+    if None in slots:
+        tile = tuple(BESIDE[i - len(slots)] if slot is None else _single(tile[slot], weights.shape[slot])
+                     for i, slot in enumerate(slots))
+    found = form(tile)
+    if found is None:
+        return None
+    taps = weights.reshape([1 if slot is None else weights.shape[slot] for slot in slots])
+    places = [Geometry(0, n, 0, 0) if slot is None else geometry[slot] for n, slot in zip(sizes, slots, strict=True)]
+    words = ["zero" if slot is None else boundary[slot] for slot in slots]
+    return Prepared(plan, dtype.kind == "c", taps, places, words, fill, found)
+
+
+def _single(length: int, k: int) -> int:
+    """Length of a tile along one axis of several: as given, or where that is a folded line's, twice the taps."""
+    return length if length in LENGTHS else next((n for n in LENGTHS if n >= max(2 * k, 64)), length)
 
 
 def circular(shape: Form, weights: Array) -> Callable[[Sequence[Array]], Sequence[Array]]:

@@ -70,7 +70,8 @@ GROUPS: tuple[tuple[tuple[str, ...], list[Point]], ...] = (
              (3, 128, 31, 96)])
      + _cubes("fft", [(1, 2000, 301), (2, 64, 15), (2, 128, 21), (3, 32, 7)])),
     (("double", "complex_single", "complex_double"),
-     [p for char in "dFD" for p in _tiles([(2, 700, 31, 128), (2, 700, 31, 256), (1, 300_000, 255, 4096)], char)]),
+     [p for char in "dFD" for p in _tiles([(2, 700, 31, 128), (2, 700, 31, 256), (1, 300_000, 255, 4096),
+                                        (1, 100_000, 101, 1024), (3, 64, 9, 32)], char)]),
 )  # fmt: skip
 
 # Measured beside the others, and left out of the fit.
