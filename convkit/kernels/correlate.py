@@ -76,7 +76,7 @@ def _folded(x, start, w, kw, n_cols, out, o, wide):
 
 def _segment_simd(lanes):
     rows, wide, line = simd.ROWS, simd.WIDE * lanes, simd.LINE * lanes * simd.LINE_BITS // simd.vector_bits()
-    block_wide, block_narrow = simd.block_wide, simd.block_narrow
+    block_wide, block_column, block_narrow = simd.block_wide, simd.block_column, simd.block_narrow
     line_wide, line_narrow = simd.line_wide, simd.line_narrow
     # A line of fewer taps loses more to the zeros that fill up its last fold than it gains.
     folded = wide + wide // 2
@@ -99,6 +99,14 @@ def _segment_simd(lanes):
                     c += lanes
             return
         y = 0
+        while kd == 1 and kw == 1 and kh >= rows and n_cols >= wide and y < n_rows:
+            y = min(y, n_rows - rows)
+            count = n_cols // wide
+            block_column(x, offsets, first + y, plane, w, kd, kh, kw, step, col, out, o + y * pitch, pitch, count)
+            if count * wide < n_cols:
+                c = n_cols - wide
+                block_column(x, offsets, first + y, plane, w, kd, kh, kw, step, col + c, out, o + y * pitch + c, pitch, 1)
+            y += rows
         while y < n_rows:
             y = min(y, n_rows - rows)
             count = n_cols // wide

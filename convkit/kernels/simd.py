@@ -71,8 +71,9 @@ LINE = 8 if vector_bits() == 512 else 6
 LINE_BITS = min(vector_bits(), 256)
 
 
-def _write_block(builder: Any, arguments: Any, element: Any, size: int, n_rows: int, n_vectors: int, bits: int) -> None:
-    """Write the body of a block: see `_make_block`."""
+def _write_block(builder: Any, arguments: Any, element: Any, size: int, form: tuple[int, int, int, bool]) -> None:
+    """Write the body of a block of (rows, vectors, bits, single): see `_make_block`."""
+    n_rows, n_vectors, bits, single = form
     i64 = ir.IntType(64)
     width = bits // (8 * size)
     vector = ir.VectorType(element, width)
@@ -100,23 +101,38 @@ def _write_block(builder: Any, arguments: Any, element: Any, size: int, n_rows: 
 
     acc = [[cgutils.alloca_once_value(builder, zero) for _ in range(n_vectors)] for _ in range(n_rows)]
 
+    def tap(lo, hi, position, weights):
+        """Add the vectors at a position to the output rows lo..hi; `weights` is the tap of output row 0."""
+        vectors = [load(px, builder.add(position, i64(c * width))) for c in range(n_vectors)]
+        for i in range(lo, hi + 1):
+            factor = broadcast(builder.load(pointer(pw, builder.sub(weights, i64(i) if single else builder.mul(i64(i), kw)))))
+            for c in range(n_vectors):
+                builder.store(builder.call(fma, [factor, vectors[c], builder.load(acc[i][c])]), acc[i][c])
+
     def taps(lo, hi, start, weights):
         """Add one input row to the output rows lo..hi; `weights` is the weight row of output row 0."""
         with cgutils.for_range(builder, kw) as loop:
-            position = builder.add(start, builder.mul(loop.index, step))
-            vectors = [load(px, builder.add(position, i64(c * width))) for c in range(n_vectors)]
-            for i in range(lo, hi + 1):
-                at = builder.add(builder.sub(weights, builder.mul(i64(i), kw)), loop.index)
-                tap = broadcast(builder.load(pointer(pw, at)))
-                for c in range(n_vectors):
-                    builder.store(builder.call(fma, [tap, vectors[c], builder.load(acc[i][c])]), acc[i][c])
+            tap(lo, hi, builder.add(start, builder.mul(loop.index, step)), builder.add(weights, loop.index))
 
-    rows = builder.add(kh, i64(n_rows - 1))
-    with cgutils.for_range(builder, count) as block:
-        shift = builder.mul(block.index, i64(n_vectors * width))
-        col, o = builder.add(col0, shift), builder.add(o0, shift)
-        for a in (a for row in acc for a in row):
-            builder.store(zero, a)
+    def column(col):
+        """The rows of a single column of weights: first those that feed only some outputs, then all, then some again."""
+        last = n_rows - 1
+
+        def add(lo, hi, r):
+            offset = builder.load(pointer(poff, builder.add(first, r)))
+            with builder.if_then(builder.icmp_signed(">=", offset, i64(0))):
+                tap(lo, hi, builder.add(offset, col), r)
+
+        for hi in range(last):
+            add(0, hi, i64(hi))
+        with cgutils.for_range(builder, builder.sub(kh, i64(last))) as row:
+            add(0, last, builder.add(row.index, i64(last)))
+        for lo in range(1, n_rows):
+            add(lo, last, builder.add(kh, i64(lo - 1)))
+
+    def volume(col):
+        """All planes, rows and columns of the weights."""
+        rows = builder.add(kh, i64(n_rows - 1))
         with cgutils.for_range(builder, kd) as depth:
             row0 = builder.add(first, builder.mul(depth.index, plane))
             weight0 = builder.mul(builder.mul(depth.index, kh), kw)
@@ -146,6 +162,15 @@ def _write_block(builder: Any, arguments: Any, element: Any, size: int, n_rows: 
                                 builder.branch(end)
                         builder.position_at_end(end)
 
+    with cgutils.for_range(builder, count) as block:
+        shift = builder.mul(block.index, i64(n_vectors * width))
+        col, o = builder.add(col0, shift), builder.add(o0, shift)
+        for a in (a for row in acc for a in row):
+            builder.store(zero, a)
+        if single:
+            column(col)
+        else:
+            volume(col)
         for i in range(n_rows):
             for c in range(n_vectors):
                 index = builder.add(builder.add(o, builder.mul(pitch, i64(i))), i64(c * width))
@@ -155,8 +180,8 @@ def _write_block(builder: Any, arguments: Any, element: Any, size: int, n_rows: 
     builder.ret_void()
 
 
-def _make_block(n_rows: int, n_vectors: int, bits: int = vector_bits()) -> Any:
-    """Build the block of `n_rows` x `n_vectors` of `bits`.
+def _make_block(n_rows: int, n_vectors: int, bits: int = vector_bits(), single: bool = False) -> Any:
+    """Build the block of `n_rows` x `n_vectors` of `bits`; a `single` one is for a column of at least `n_rows` weights.
 
     ``block(x, offsets, first, plane, w, kd, kh, kw, step, col, out, o, pitch, count)`` writes
     ``out[o + i * pitch + c]`` for n_rows rows i and count * n_vectors * lanes columns c. Row (dz, r) of the
@@ -181,7 +206,7 @@ def _make_block(n_rows: int, n_vectors: int, bits: int = vector_bits()) -> Any:
             pointers = [data(k) for k in (0, 1, 4, 10)]
             numbers = [integer(k) for k in (2, 3, 5, 6, 7, 8, 9, 11, 12, 13)]
             # One function however often the block is used: it is long, and LLVM would copy it into every caller.
-            name = f"convkit_block_{n_rows}x{n_vectors}x{bits}_f{8 * size}"
+            name = f"convkit_block_{n_rows}x{n_vectors}x{bits}{'_single' * single}_f{8 * size}"
             function = builder.module.globals.get(name)
             if function is None:
                 kinds = [p.type for p in pointers] + [i64] * len(numbers)
@@ -189,7 +214,8 @@ def _make_block(n_rows: int, n_vectors: int, bits: int = vector_bits()) -> Any:
                 function.linkage = "linkonce_odr"
                 function.attributes.add("noinline")
                 function.attributes.add("nounwind")
-                _write_block(ir.IRBuilder(function.append_basic_block()), function.args, element, size, n_rows, n_vectors, bits)
+                _write_block(ir.IRBuilder(function.append_basic_block()), function.args, element, size,
+                             (n_rows, n_vectors, bits, single))
             builder.call(function, pointers + numbers)
             return context.get_dummy_value()
 
@@ -199,6 +225,7 @@ def _make_block(n_rows: int, n_vectors: int, bits: int = vector_bits()) -> Any:
 
 
 block_wide = _make_block(ROWS, WIDE)
+block_column = _make_block(ROWS, WIDE, single=True)
 block_narrow = _make_block(ROWS, 1)
 line_wide = _make_block(1, LINE, LINE_BITS)
 line_narrow = _make_block(1, 1)
