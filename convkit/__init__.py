@@ -19,7 +19,7 @@ _HOME = {
     "separate": "separable",
     "set_workers": "_core.workers",
 }
-_MODULES = ("bench", "cli", "convolution", "matrix", "padding", "planning", "plots", "separable")
+_MODULES = ("bench", "cli", "convolution", "edges", "filters", "matrix", "padding", "planning", "plots", "separable")
 
 __all__ = [
     "Plan",

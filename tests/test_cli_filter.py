@@ -12,6 +12,7 @@ import scipy.ndimage
 from PIL import Image as Pillow
 from typer.testing import CliRunner
 
+from convkit import filters
 from convkit.cli import app, images, rasters
 
 BINOMIAL = "1 2 1; 2 4 2; 1 2 1"
@@ -79,6 +80,68 @@ def test_method(method, kind):
     weights = gaussian(2) if kind[0] == "--gaussian" else np.outer([1, 2, 1], [1, 2, 1]) / 16
     run("camera", "-o", "out.npy", "--float", *kind, "--method", method)
     np.testing.assert_allclose(np.load("out.npy"), expected(pywt.data.camera(), weights), atol=5e-3)
+
+
+NAMED = [
+    (["--gaussian", "2", "--order", "1"], lambda x: filters.gaussian(x, 2.0, order=1, axes=(0, 1))),
+    (["--gaussian", "2", "--order", "0 2"], lambda x: filters.gaussian(x, 2.0, order=(0, 2), axes=(0, 1))),
+    (["--unsharp", "2"], lambda x: filters.unsharp(x, 2.0, axes=(0, 1))),
+    (["--unsharp", "2", "--amount", "0.5"], lambda x: filters.unsharp(x, 2.0, 0.5, axes=(0, 1))),
+    (["--laplacian"], lambda x: filters.laplacian(x, axes=(0, 1))),
+    (["--laplacian", "--boundary", "zero"], lambda x: filters.laplacian(x, axes=(0, 1), boundary="zero")),
+    (["--log", "1.5"], lambda x: filters.gaussian_laplace(x, 1.5, axes=(0, 1))),
+    (["--dog", "1"], lambda x: filters.difference_of_gaussians(x, 1.0, axes=(0, 1))),
+    (["--dog", "1,3"], lambda x: filters.difference_of_gaussians(x, 1.0, 3.0, axes=(0, 1))),
+    (["--gradient", "2"], lambda x: filters.gaussian_gradient_magnitude(x, 2.0, axes=(0, 1))),
+    (["--gabor", "0.2"], lambda x: filters.gabor(x, 0.2, axes=(0, 1)).real),
+    (["--gabor", "0.2", "--angle", "30", "--abs"], lambda x: abs(filters.gabor(x, 0.2, np.pi / 6, axes=(0, 1)))),
+    (["--gabor", "0.2", "--bandwidth", "1.5"], lambda x: filters.gabor(x, 0.2, bandwidth=1.5, axes=(0, 1)).real),
+    (["--steerable", "2"], lambda x: filters.steerable(x, 0.0, order=2, axes=(0, 1))),
+    (["--steerable", "4", "--angle", "90", "--sigma", "2"],
+     lambda x: filters.steerable(x, np.pi / 2, order=4, sigma=2.0, axes=(0, 1))),
+    (["--emboss"], lambda x: filters.emboss(x, axes=(0, 1))),
+    (["--median", "5"], lambda x: filters.median(x, 5, axes=(0, 1))),
+    (["--bilateral", "1.5 60"],
+     lambda x: filters.bilateral(x, 1.5, 60.0, axes=(0, 1), channel_axis=2 if x.ndim == 3 else None)),
+    (["--coherence", "3"], lambda x: filters.structure_tensor(x, 3.0, axes=(0, 1)).coherence()),
+    (["--orientation", "3"], lambda x: np.degrees(filters.structure_tensor(x, 3.0, axes=(0, 1)).orientation()) % 180),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("colour", [False, True], ids=["grey", "rgb"])
+@pytest.mark.parametrize(("options", "call"), NAMED, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_every_filter_of_the_package(options, call, colour):
+    samples = picture((30, 32, 3) if colour else (30, 32), "uint8")
+    alpha = picture((30, 32), "uint8", seed=4)
+    images.write("in.png", images.Image(samples, alpha))
+    want = call(samples)
+    run("in.png", "-o", "out.tiff", "--float", *options)
+    found = images.read("out.tiff")
+    assert found.samples.dtype == np.float32
+    np.testing.assert_allclose(found.samples, want, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(found.alpha, alpha)
+    run("in.png", "-o", "out.png", *options)
+    found = images.read("out.png")
+    full = 255 if "--coherence" in options else 1
+    np.testing.assert_allclose(found.samples, np.clip(np.rint(full * want), 0, 255), atol=1)
+    np.testing.assert_array_equal(found.alpha, alpha)
+
+
+def test_the_median_keeps_every_integer():
+    x = np.array([[2**62 + 1, -(2**62) - 1, 3], [5, 2**62 + 3, 2**62 + 1]])
+    np.save("in.npy", x)
+    run("in.npy", "-o", "out.npy", "--median", "1")
+    np.testing.assert_array_equal(np.load("out.npy"), x)
+    np.save("in.npy", np.array([[-128, 100]], np.int8))
+    run("in.npy", "-o", "out.npy", "--median", "1", "--abs", "--offset", "-0.6")
+    assert np.load("out.npy").tolist() == [[127, 99]]
+
+
+def test_gabor_keeps_what_a_complex_file_can_hold():
+    x = picture((20, 21), "float32").astype(np.complex64)
+    np.save("in.npy", x)
+    run("in.npy", "-o", "out.npy", "--gabor", "0.2", "--angle", "20")
+    np.testing.assert_allclose(np.load("out.npy"), filters.gabor(x, 0.2, np.radians(20)), atol=1e-6)
 
 
 def test_a_method_that_does_not_fit_the_kernel_is_told():
@@ -340,6 +403,33 @@ def test_one_percent_is_the_limit():
         (["-o", "o.png", "--box", "3", "--boundary", "mirrored"], ["boundary", "mirrored", "reflect"]),
         (["-o", "o.png", "--box", "3", "--method", "magic"], ["--method", "'magic'", "direct"]),
         (["-o", "o.png", "--box", "3", "--offset", "inf"], ["--offset", "inf"]),
+        (["-o", "o.png", "--gaussian", "1", "--order", "x"], ["--order", "'x'"]),
+        (["-o", "o.png", "--gaussian", "1", "--order", "1 2 3"], ["--order", "'1 2 3'"]),
+        (["-o", "o.png", "--gaussian", "1", "--order", "-1"], ["--order", "'-1'"]),
+        (["-o", "o.png", "--box", "3", "--order", "1"], ["--order", "--gaussian", "--box"]),
+        (["-o", "o.png", "--unsharp", "-1"], ["--unsharp", "-1"]),
+        (["-o", "o.png", "--unsharp", "1", "--amount", "nan"], ["--unsharp", "amount=nan"]),
+        (["-o", "o.png", "--log", "1", "--amount", "2"], ["--amount", "--unsharp", "--log"]),
+        (["-o", "o.png", "--log", "0"], ["--log", "sigma=0"]),
+        (["-o", "o.png", "--gradient", "inf"], ["--gradient", "inf"]),
+        (["-o", "o.png", "--dog", "x"], ["--dog", "'x'"]),
+        (["-o", "o.png", "--dog", "1 2 3"], ["--dog", "numbers"]),
+        (["-o", "o.png", "--dog", "2 1"], ["--dog", "high_sigma=1.0"]),
+        (["-o", "o.png", "--gabor", "0"], ["--gabor", "frequency=0"]),
+        (["-o", "o.png", "--median", "0"], ["--median", "size=0"]),
+        (["-o", "o.png", "--bilateral", "3"], ["--bilateral", "'3'", "2 numbers"]),
+        (["-o", "o.png", "--bilateral", "3 0"], ["--bilateral", "sigma_color=0"]),
+        (["-o", "o.png", "--gabor", "0.1", "--angle", "nan"], ["--gabor", "angle=nan"]),
+        (["-o", "o.png", "--gabor", "0.1", "--bandwidth", "0"], ["--gabor", "bandwidth=0"]),
+        (["-o", "o.png", "--gabor", "0.1", "--sigma", "2"], ["--sigma", "--steerable", "--gabor"]),
+        (["-o", "o.png", "--steerable", "3"], ["--steerable", "order=3"]),
+        (["-o", "o.png", "--steerable", "1", "--sigma", "0.1"], ["--steerable", "sigma=0.1"]),
+        (["-o", "o.png", "--laplacian", "--method", "fft"], ["--method", "--kernel", "--laplacian"]),
+        (["-o", "o.png", "--laplacian", "--angle", "10"], ["--angle", "--gabor", "--laplacian"]),
+        (["-o", "o.png", "--emboss", "--laplacian"], ["--laplacian", "--emboss", "exactly one"]),
+        (["-o", "o.png", "--coherence", "-1"], ["--coherence", "sigma=-1"]),
+        (["-o", "o.png", "--orientation", "nan"], ["--orientation", "sigma=nan"]),
+        (["-o", "o.png", "--emboss", "--boundary", "mirrored"], ["boundary", "mirrored", "reflect"]),
         (["-o", "o.bmp", "--box", "3"], ["o.bmp", ".png"]),
         (["-o", "nowhere/o.png", "--box", "3"], ["nowhere"]),
         (["-o", "o.png", "--box", "3", "--float"], ["PNG", "float32", ".npy"]),

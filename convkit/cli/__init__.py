@@ -1,4 +1,4 @@
-"""The command line: ``convkit bench``, ``filter``, ``info``, ``tune``, ``warmup``; one module per command."""
+"""The command line: ``convkit bench``, ``edges``, ``filter``, ``info``, ``tune``, ``warmup``; one module per command."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from convkit.cli.bench import bench_command
+from convkit.cli.edges import edges_command
 from convkit.cli.filter import filter_command
 from convkit.cli.info import info_command
 from convkit.cli.tune import tune_command
@@ -75,6 +76,7 @@ def options(
 
 
 app.command("bench")(bench_command)
+app.command("edges")(edges_command)
 app.command("filter")(filter_command)
 app.command("info")(info_command)
 app.command("tune")(tune_command)

@@ -131,3 +131,30 @@ def tasks(dtype: str) -> Iterator[tuple[str, Callable[[], Any]]]:
         weights = np.full((3, 3), 1 << 28, np.int64)
         yield "exact sums", lambda: convolve(wide, weights, method="direct", dtype=np.int64)
         yield "exact passes", lambda: convolve_separable(wide, [weights[0] >> 14] * 2, dtype=np.int64)
+    if dtype in ("float32", "float64", "uint8"):
+        yield "edges", lambda: _edges(np.ones((24, 192), dtype))
+        yield "rank", lambda: _rank(np.arange(24 * 192).reshape(24, 192).astype(dtype))
+
+
+def _edges(image: Any) -> None:
+    """All detectors, on an image and on a volume."""
+    from convkit import edges
+
+    edges.sobel(image)
+    edges.farid(image, return_direction=True)
+    edges.canny(image, 1.0)
+    edges.canny(image, 1.0, 1, 2, norm="l1")
+    edges.canny(image, 1.0, subpixel=True)
+    edges.canny(None, gradient=edges.derivatives(image))
+    edges.canny(image[:, :48].reshape(4, 12, 24), 1.0)
+    edges.hysteresis(image, 0.5, 1)
+    edges.zero_crossings(image)
+
+
+def _rank(image: Any) -> None:
+    """Small and large windows."""
+    from convkit import filters
+
+    for size in (3, 5, 9, 25):
+        filters.median(image, size)
+    filters.bilateral(image, 1.0, 10.0)

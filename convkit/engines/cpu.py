@@ -19,6 +19,8 @@ from convkit.kernels.parts import join_parts
 
 # Elements of a strip between the two passes of a separable correlation.
 STRIP_ELEMENTS = 1 << 16
+# Elements of a slab of planes between the first pass of three and the pair behind it; and of one plane at most.
+SLAB_ELEMENTS, PLANE_ELEMENTS = 1 << 18, 1 << 20
 # How much slower than in float32 an operation is.
 SLOWER = {"f": 1, "d": 2, "q": 8, "l": 8}
 
@@ -67,6 +69,8 @@ class PreparedReal:
         self.first = (shapes.shape, *shapes.maps, shapes.before, shapes.step, even_odd(fill, w.dtype, shapes.lanes), w,
                       shapes.taps, minimum_columns(w.dtype), shapes.chunk)
         self.dtype = w.dtype
+        # Taps along the middle axis only: whole planes of results can be made one by one.
+        self.down = shapes.taps[0] == shapes.taps[2] == 1
         self.scratch = shapes.scratch
         self.nbytes = w.nbytes + shapes.nbytes
 
@@ -182,6 +186,9 @@ def prepare_separable(shape: Sequence[int], samples: np.dtype[Any], taps: Sequen
     if fused is not None:
         (i, down), (j, across) = pair
         both = PreparedPair(fused, kind, (down.real, across.real), (geometry[i], geometry[j]), (boundary[i], boundary[j]), fill)
+        before_it = steps[0][0] if len(steps) == 1 else None
+        if isinstance(before_it, PreparedReal) and both.follows(before_it):
+            return PreparedPasses([(PreparedSlabs(before_it, both), (), work)])
         steps.append((both, (), work))
     return PreparedPasses(steps)
 
@@ -255,9 +262,69 @@ class PreparedPair:
             target = target.view(self._dtype)
 
         def work(box: tuple[int, ...]) -> None:
-            separable_box(samples, *self._first, target, self._extent, box, self._strip, scratch(self._dtype, self._scratch))
+            self.correlate(samples, self._first[0], target, self._extent, box)
 
         pool.run(work, self._boxes, 1 if self._alone else workers)
 
+    def correlate(self, samples: Array, shape: tuple[int, ...], target: Array, extent: tuple[int, ...],
+                  box: tuple[int, ...]) -> None:
+        """Correlate rows `box` of as many images as `shape` and `extent` tell."""
+        separable_box(samples, shape, *self._first[1:], target, extent, box, self._strip, scratch(self._dtype, self._scratch))
 
-Prepared: TypeAlias = PreparedReal | PreparedParts | PreparedBatch | PreparedPair | PreparedBox
+    def follows(self, first: PreparedReal) -> bool:
+        """Whether the images are what a pass down the depth of volumes gives, plane by plane, and no plane is too large."""
+        images, height, width = self._first[0]
+        volumes, depth, plane = first.extent
+        return first.down and (volumes * depth, plane) == (images, height * width * self._first[4]) and plane <= PLANE_ELEMENTS
+
+    @property
+    def image(self) -> tuple[int, ...]:
+        """Rows and columns of an image of samples."""
+        return self._first[0][1:]
+
+    @property
+    def plane(self) -> tuple[int, ...]:
+        """Rows of an image of results, and elements of a row."""
+        return self._extent[1:]
+
+
+class PreparedSlabs:
+    """A pass down the depth of volumes and a pair across their planes, a slab of planes at a time.
+
+    A whole volume between the passes would cost more to write to fresh memory, and to read back, than its sums.
+    """
+
+    def __init__(self, first: PreparedReal, pair: PreparedPair) -> None:
+        self._first, self._pair = first, pair
+        volumes, depth, plane = first.extent
+        # Scratch memory was measured for the rows of a box: here a plane is a row.
+        _, _, y0, y1, _, _ = first.boxes[0]
+        planes = min(max(1, SLAB_ELEMENTS // plane), y1 - y0)
+        self._slabs = [(i, z, min(z + planes, depth)) for i in range(volumes) for z in range(0, depth, planes)]
+        self._between = min(planes, depth) * plane
+        self._alone = first.alone
+        self.nbytes = first.nbytes + pair.nbytes + 100 * len(self._slabs)
+
+    def __call__(self, x: Array, out: Array, workers: int) -> None:
+        """Write the correlation of `x` into `out`."""
+        first, pair = self._first, self._pair
+        samples, target = flat(x), out.reshape(-1)
+        if target.dtype.kind == "c":
+            target = target.view(first.dtype)
+        _, depth, plane = first.extent
+        height, width = pair.plane
+        shape = pair.image
+
+        def work(slab: tuple[int, int, int]) -> None:
+            i, z0, z1 = slab
+            planes, start = z1 - z0, i * depth + z0
+            between = scratch(first.dtype, self._between, "slab")
+            correlate_box(samples, *first.first, between, first.extent, start * plane, (i, i + 1, z0, z1, 0, plane),
+                          scratch(first.dtype, first.scratch))
+            pair.correlate(between, (planes, *shape), target[start * height * width :], (planes, height, width),
+                           (0, planes, 0, height))
+
+        pool.run(work, self._slabs, 1 if self._alone else workers)
+
+
+Prepared: TypeAlias = PreparedReal | PreparedParts | PreparedBatch | PreparedPair | PreparedSlabs | PreparedBox
