@@ -107,14 +107,14 @@ def canny(size: int, sigma: float, workers: int) -> Job:
         levels = photograph(size)
         x = levels.astype(np.float32)
         taps = filters.gaussian_taps(sigma).size
-        # In the units of each: raw 3x3 Sobel sums are 8 times a slope in grey levels per pixel (4 in scikit-image's scale).
-        low, high = 4.0, 8.0
+        # The peers' gradients are raw 3x3 Sobel sums, 8 times a slope in grey levels per pixel.
+        low, high = 6.0, 12.0
 
         def two() -> np.ndarray:
             return cv2.Canny(cv2.GaussianBlur(levels, (taps, taps), sigma), 8 * low, 8 * high, L2gradient=True)
 
         calls = {"convkit": lambda: edges.canny(x, sigma, low, high, workers=workers)}
-        beside = {"opencv": two, "skimage": lambda: peer(x, sigma, low, high, mode="mirror")}
+        beside = {"opencv": two, "skimage": lambda: peer(x, sigma, 8 * low, 8 * high, mode="mirror")}
         equal = float(np.mean(calls["convkit"]() == beside["skimage"]()))
         found = versus(None, calls, {}, {}, workers, budget, eps=1.0, growth=1.0, beside=beside)
         if equal < 0.99:
