@@ -24,6 +24,8 @@ SPAN = 8192
 BUFFER = 1 << 17
 # Seconds an operation and an output take in float32, roughly; and up to which sum of these a loop is not handed over.
 OPERATION, OUTPUT, ALONE = 1e-11, 2.7e-10, 1.8e-4
+# Seconds of a piece of a line.
+LINE_SECONDS = 1e-4
 Box: TypeAlias = tuple[int, int, int, int, int, int]
 
 _IDENTITY = Geometry(0, 1, 0, 0)
@@ -79,7 +81,7 @@ def volume(shape: tuple[int, ...], axes: tuple[int, ...], lengths: tuple[int, ..
     chunk = max(64, (BUFFER // rows - reach) // 64 * 64)
     seconds = parts * math.prod(extent) * (2 * math.prod(taps) * OPERATION + OUTPUT)
     return Volume(plan.shape, (maps[0], maps[1], maps[2]), before, step, tuple(taps), tuple(extent), cut, chunk,
-                  (rows + STRIP) * (min(chunk, max(extent[2], 64)) + reach), lanes, seconds,
+                  (rows + min(STRIP, y1 - y0)) * (min(chunk, max(extent[2], 64)) + reach), lanes, seconds,
                   sum(m.nbytes for m in maps) + 100 * len(cut))
 
 
@@ -119,7 +121,9 @@ def boxes(extent: Sequence[int], taps: Sequence[int], parts: int = 1) -> list[Bo
     outputs = OUTPUTS // parts
     spans = -(-columns // SPAN)
     if depth * rows < 4:
-        spans = max(spans, min(-(-columns // 2048), int(per_output * columns * rows * depth / PIECE) + 1))
+        # Lines share nothing with their neighbours, and short pieces of them would only wait for each other's Python.
+        seconds = columns * rows * depth * (per_output * OPERATION + parts * OUTPUT)
+        spans = max(1, min(-(-columns // 2048), int(seconds / LINE_SECONDS)))
     wide = (-(-columns // spans) + 63) // 64 * 64
     # A volume's planes share most of what they read: at least eight go together.
     deep = min(depth, 8)
