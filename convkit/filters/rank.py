@@ -207,7 +207,7 @@ def bilateral(x: ArrayLike, sigma_space: float | Sequence[float], sigma_color: f
     >>> from convkit.filters import bilateral
     >>> step = np.array([0.0, 1.0, 0.0, 1.0, 50.0, 51.0, 50.0, 51.0])
     >>> bilateral(step, 1.0, 3.0).round(1).tolist()
-    [0.5, 0.5, 0.5, 0.6, 50.4, 50.5, 50.5, 50.5]
+    [0.5, 0.5, 0.5, 0.7, 50.3, 50.5, 50.5, 50.5]
     """
     s = prepare(x, boundary, axes, channel_axis, workers, out, dtype)
     real_only(s, "a bilateral mean")
