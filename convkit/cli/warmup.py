@@ -132,7 +132,7 @@ def tasks(dtype: str) -> Iterator[tuple[str, Callable[[], Any]]]:
         yield "exact sums", lambda: convolve(wide, weights, method="direct", dtype=np.int64)
         yield "exact passes", lambda: convolve_separable(wide, [weights[0] >> 14] * 2, dtype=np.int64)
     if dtype in ("float32", "float64", "uint8"):
-        yield "edges", lambda: _edges(np.ones((24, 192), dtype))
+        yield "edges", lambda: _edges(np.repeat([[1, 90]], 96, axis=1).repeat(24, axis=0).astype(dtype))
         yield "rank", lambda: _rank(np.arange(24 * 192).reshape(24, 192).astype(dtype))
 
 
