@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import convkit
 from convkit._core.boundary import normalize
 from convkit._core.geometry import axis_geometry
 from convkit.engines import spectral, tiles
@@ -97,6 +98,18 @@ def test_results_rounded_on_the_way(shape, result, rng):
     ready(x, target, 1)
     want = reference.convolve(x, weights, axes=(0, 1))
     np.testing.assert_array_equal(target, reference.saturated(want, result))
+
+
+@vectors
+def test_small_integers_are_rounded_wherever_they_lie(rng):
+    """Also in strided samples, and in a tile that is summed directly because it is so much brighter than most."""
+    x = drawn(rng, (90, 140), "uint8").astype("uint16") % 3
+    x[40, 70] = 65535
+    weights = np.full((5, 5), 0.3, np.float32)
+    want = reference.convolve(x, weights.astype(float))
+    for samples in (x, np.repeat(x, 2, axis=-1)[:, ::2]):
+        got = convkit.convolve(samples, weights, method="fft", dtype="uint16")
+        assert (abs(got.astype(float) - np.clip(want.astype(float), 0, 65535)) <= 0.51).all()
 
 
 @vectors

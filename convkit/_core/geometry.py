@@ -43,19 +43,6 @@ def exchange(shape: Sequence[int], taps: Sequence[int], geometry: Sequence[Geome
     return tuple(window(k, n, g.start, g.length) for n, k, g in zip(shape, taps, geometry, strict=True))
 
 
-def one_tile(n: int, g: Geometry, zeros: bool) -> int:
-    """Samples that one transform must hold for all outputs of an axis of `n` samples.
-
-    Zeros before the first sample and after the last may be the same zeros, for a circular transform.
-    """
-    return n + max(g.before, g.after, 0) if zeros and min(g.before, g.after) >= 0 else n + g.before + g.after
-
-
-def tiles_together(elements: int) -> int:
-    """How many tiles of a signal or of a batch are transformed together: enough for vectors to run across them."""
-    return max(4, (1 << 16) // elements)
-
-
 class Layout(NamedTuple):
     """A C-contiguous array seen as a volume (depth, rows, columns * step).
 

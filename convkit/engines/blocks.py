@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from convkit._core import checks
 from convkit._core import workers as pool
 from convkit._core.boundary import index_map
 from convkit._core.geometry import Geometry
@@ -43,7 +44,7 @@ def sum_directly(samples: Array, weights: Array, geometry: Sequence[Geometry], b
     values = np.empty([g.length for g in part], weights.dtype)
     samples = samples if samples.dtype == weights.dtype else samples.astype(weights.dtype)
     cpu.correlate(np.ascontiguousarray(samples), weights, part, boundary, fill, range(len(part)), values, workers)
-    out[tuple(window)] = values
+    checks.store(values, out[tuple(window)])
 
 
 def correlate(samples: Array, weights: Array, geometry: Sequence[Geometry], boundary: Sequence[str], fill: Any, out: Array,

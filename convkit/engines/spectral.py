@@ -47,7 +47,8 @@ class Prepared:
 
     def __call__(self, x: Array, out: Array, workers: int) -> None:
         """Write the correlation of `x` into `out`."""
-        if self._volume is not None and x.flags.c_contiguous and out.flags.c_contiguous:
+        # Only the kernels round: for small integers they get a copy of samples that they cannot read in place.
+        if self._volume is not None and out.flags.c_contiguous and (x.flags.c_contiguous or out.dtype.kind in "iu"):
             self._volume(x, out, workers)
             return
         weights, geometry, boundary, fill = self._arguments
