@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,11 +53,11 @@ def scipy_signal(task: Task, workers: int) -> list[Contender]:
             found.append(Contender(f"signal.{name}, {workers} workers", together))
     # At 2-D and up the direct loop of scipy.signal.convolve runs at well under 1e9 multiply-adds per second.
     if task.dims == 1:
-        direct = lambda a, b, mode: signal.convolve(a, b, mode=mode, method="direct")  # noqa: E731
+        direct = partial(signal.convolve, method="direct")
         found.append(Contender("signal.convolve direct", lambda: extended(task, direct), task.operations / 2 / BLAS))
     if task.dims == 2 and task.boundary in CONVOLVE2D_MODE:
         rule = CONVOLVE2D_MODE[task.boundary]
-        dense = lambda: signal.convolve2d(task.x, task.weights, "same", rule)  # noqa: E731
+        dense = partial(signal.convolve2d, task.x, task.weights, "same", rule)
         found.append(Contender("signal.convolve2d", dense, task.operations / 2 / OPTIMISTIC))
     return found
 
@@ -80,7 +81,7 @@ def scipy_ndimage(task: Task, workers: int) -> list[Contender]:
         least = task.x.size * sum(line.size for line in taps) / OPTIMISTIC
         found.append(Contender("ndimage.convolve1d", passes, least))
     if task.dims > 1:
-        dense = lambda: scipy.ndimage.convolve(task.x, task.weights, mode=rule, origin=origin)  # noqa: E731
+        dense = partial(scipy.ndimage.convolve, task.x, task.weights, mode=rule, origin=origin)
         found.append(Contender("ndimage.convolve", dense, task.operations / 2 / OPTIMISTIC))
     return found
 

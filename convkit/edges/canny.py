@@ -238,7 +238,7 @@ def _thresholds(low: Any, high: Any, quantiles: bool) -> _Thresholds:
     for name, limit in zip(("low", "high"), limits, strict=True):
         if quantiles and limit is not None and limit > 1:
             raise ValueError(f"{name}={limit:g} is above 1; with quantiles=True give a share of the pixels, from 0 to 1")
-    if None not in limits and limits[0] > limits[1]:  # type: ignore[operator]
+    if limits[0] is not None and limits[1] is not None and limits[0] > limits[1]:
         raise ValueError(f"low={low!r} is above high={high!r}; give low <= high")
     return _Thresholds(limits[0], limits[1], bool(quantiles))
 
