@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "Curvelets": "curvelets",
     "Plan": "planning",
     "SeparableWeights": "separable",
     "choose_method": "planning",
@@ -19,9 +20,11 @@ _HOME = {
     "separate": "separable",
     "set_workers": "_core.workers",
 }
-_MODULES = ("bench", "cli", "convolution", "edges", "filters", "matrix", "padding", "planning", "plots", "separable")
+_MODULES = ("bench", "cli", "convolution", "curvelets", "edges", "filters", "matrix", "padding", "planning", "plots",
+            "separable")
 
 __all__ = [
+    "Curvelets",
     "Plan",
     "SeparableWeights",
     "__version__",
@@ -38,6 +41,7 @@ __all__ = [
 if TYPE_CHECKING:
     from convkit._core.workers import set_workers
     from convkit.convolution import convolve, convolve_separable, correlate
+    from convkit.curvelets import Curvelets
     from convkit.matrix import convolution_matrix
     from convkit.padding import pad
     from convkit.planning import Plan, choose_method

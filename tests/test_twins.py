@@ -172,3 +172,29 @@ def test_long_lines_are_folded_without_a_trace(dtype, taps):
         reached[at - (taps - 1) // 2 : at - (taps - 1) // 2 + taps] = True
     assert (np.isfinite(got) == ~reached).all()
     np.testing.assert_array_equal(got[~reached], plain[~reached])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_wedges_are_products_along_runs(dtype):
+    from convkit.kernels.wedge import unwrap, wrap
+
+    rng = np.random.default_rng(8)
+    spectrum, box = draw(rng, 60, np.result_type(dtype, np.complex64)), np.zeros(40, np.result_type(dtype, np.complex64))
+    values = draw(rng, 30, dtype)
+    runs = np.array([[0, 0, 9, 0, 0], [30, 20, 11, 9, 5], [41, 39, 7, 20, 6], [59, 12, 3, 27, 3]])
+    wrap(spectrum.view(dtype), runs, values, box.view(dtype))
+    s, t = np.arange(9), np.arange(9)
+    want = np.zeros_like(box)
+    want[t] = values[:9] * spectrum[s]
+    want[20 + np.arange(11)] = values[9:20] * np.conj(spectrum[30 - np.arange(11)])
+    want[39 - np.arange(7)] = values[20:27] * np.conj(spectrum[41 + np.arange(7)])
+    want[12 - np.arange(3)] = values[27:] * spectrum[59 - np.arange(3)]
+    np.testing.assert_array_equal(box, want)
+    back = np.zeros_like(spectrum)
+    for turn in range(3):
+        unwrap(want.view(dtype), runs, values, dtype(0.5), back.view(dtype), 20, turn, 3)
+    apart = np.vdot(want, want) / 2 - np.vdot(spectrum, back)
+    assert abs(apart) < 100 * np.finfo(dtype).eps * np.vdot(want, want).real
+    once = np.zeros_like(spectrum)
+    unwrap(want.view(dtype), runs, values, dtype(0.5), once.view(dtype), 20, 0, 1)
+    np.testing.assert_array_equal(once, back)

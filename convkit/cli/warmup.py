@@ -134,6 +134,7 @@ def tasks(dtype: str) -> Iterator[tuple[str, Callable[[], Any]]]:
     if dtype in ("float32", "float64", "uint8"):
         yield "edges", lambda: _edges(np.repeat([[1, 90]], 96, axis=1).repeat(24, axis=0).astype(dtype))
         yield "rank", lambda: _rank(np.arange(24 * 192).reshape(24, 192).astype(dtype))
+        yield "curvelets", lambda: _curvelets(np.arange(24 * 192).reshape(24, 192).astype(dtype))
 
 
 def _edges(image: Any) -> None:
@@ -158,3 +159,11 @@ def _rank(image: Any) -> None:
     for size in (3, 5, 9, 25):
         filters.median(image, size)
     filters.bilateral(image, 1.0, 10.0)
+
+
+def _curvelets(image: Any) -> None:
+    """A transform and its inverse."""
+    from convkit import curvelets
+
+    plan = curvelets.Curvelets(image.shape)
+    plan.inverse(plan.forward(image))
