@@ -25,8 +25,9 @@ class Row:
     """A line of the table: what is done, against what, and how good it should be.
 
     ``unit``: ``x`` is the rival's time over ours (more is better), ``share`` a part of the ceiling (more is better),
-    ``regret`` a time over the best one, ``seconds``, and ``extra`` a part of the input (less is better). ``mean`` and
-    ``each`` are what the geometric mean and every cell should reach, the mean by number of workers where it differs.
+    ``regret`` a time over the best one, ``multiple`` a time over another's, ``seconds``, and ``extra`` a part of the input
+    (less is better). ``mean`` and ``each`` are what the geometric mean and every cell should reach, the mean by number of
+    workers where it differs.
     """
 
     key: str

@@ -182,7 +182,8 @@ def test_wedges_are_products_along_runs(dtype):
     spectrum, box = draw(rng, 60, np.result_type(dtype, np.complex64)), np.zeros(40, np.result_type(dtype, np.complex64))
     values = draw(rng, 30, dtype)
     runs = np.array([[0, 0, 9, 0, 0], [30, 20, 11, 9, 5], [41, 39, 7, 20, 6], [59, 12, 3, 27, 3]])
-    wrap(spectrum.view(dtype), runs, values, box.view(dtype))
+    bounds = np.array([0, 4])
+    wrap(spectrum.view(dtype), runs, bounds, values, box.view(dtype), 40)
     s, t = np.arange(9), np.arange(9)
     want = np.zeros_like(box)
     want[t] = values[:9] * spectrum[s]
@@ -192,9 +193,13 @@ def test_wedges_are_products_along_runs(dtype):
     np.testing.assert_array_equal(box, want)
     back = np.zeros_like(spectrum)
     for turn in range(3):
-        unwrap(want.view(dtype), runs, values, dtype(0.5), back.view(dtype), 20, turn, 3)
+        unwrap(want.view(dtype), 40, runs, bounds, values, dtype(0.5), back.view(dtype), 20, turn, 3)
     apart = np.vdot(want, want) / 2 - np.vdot(spectrum, back)
     assert abs(apart) < 100 * np.finfo(dtype).eps * np.vdot(want, want).real
     once = np.zeros_like(spectrum)
-    unwrap(want.view(dtype), runs, values, dtype(0.5), once.view(dtype), 20, 0, 1)
+    unwrap(want.view(dtype), 40, runs, bounds, values, dtype(0.5), once.view(dtype), 20, 0, 1)
     np.testing.assert_array_equal(once, back)
+    # Two boxes, with the same runs in both.
+    boxes = np.zeros(80, spectrum.dtype)
+    wrap(spectrum.view(dtype), np.concatenate([runs, runs]), np.array([0, 4, 8]), values, boxes.view(dtype), 40)
+    np.testing.assert_array_equal(boxes, np.concatenate([want, want]))

@@ -24,7 +24,7 @@ FLOAT = np.dtype(np.float64)
 
 def _points(tables: Tables, number: int) -> tuple[IntArray, Array]:
     """Frequencies modulo the shape, shape (axes, points), and weights of a band's runs."""
-    runs, values = tables.rows(number, FLOAT)
+    runs, _, values = tables.rows(number, number + 1, FLOAT)
     source, _, count, first, kind = runs.T
     which = np.repeat(np.arange(count.size), count)
     along = np.arange(count.sum()) - (np.cumsum(count) - count)[which]

@@ -11,7 +11,10 @@ import numpy as np
 from convkit._core.typing import Array, IntArray
 from convkit.curvelets import windows
 from convkit.curvelets.runs import Rows, cut
-from convkit.engines.wedge import Band
+from convkit.engines.wedge import Band, grouped
+
+# Coefficients of a wedge up to which all wedges about an axis have boxes of one shape.
+SHARED = 1 << 13
 
 
 class ImageTables:
@@ -20,16 +23,18 @@ class ImageTables:
     def __init__(self, shape: tuple[int, ...], angles: int, real: bool, bands: tuple[Band, ...], runs: IntArray,
                  bounds: IntArray, values: Array) -> None:
         self.shape, self.real, self.bands = shape, real, bands
+        self.groups = grouped(bands)
         self._angles = angles
         self._runs, self._bounds = runs, bounds
         self._values = {values.dtype: values}
 
-    def rows(self, number: int, dtype: np.dtype[Any]) -> tuple[IntArray, Array]:
-        """Runs of band `number`, and weights of a real dtype."""
+    def rows(self, begin: int, end: int, dtype: np.dtype[Any]) -> tuple[IntArray, IntArray, Array]:
+        """Runs of bands `begin` to `end`, where those of each begin, and weights of a real dtype."""
         values = self._values.get(dtype)
         if values is None:
             values = self._values[dtype] = self._values[np.dtype(np.float64)].astype(dtype)
-        return self._runs[self._bounds[number] : self._bounds[number + 1]], values
+        bounds = self._bounds[begin : end + 1]
+        return self._runs[bounds[0] : bounds[-1]], bounds - bounds[0], values
 
     def centre(self, number: int) -> Array:
         """Centre of a wedge on the outline of the square, (row, column)."""
@@ -180,7 +185,7 @@ def _wedges(scale: int, outer: tuple[float, ...], inner: tuple[float, ...], numb
         value *= math.sqrt(2)
     at = keep(value) + places
     bounds = np.searchsorted(which, np.arange(own.size + 1))
-    canonical = []
+    canonical: list[tuple[tuple[int, ...], Rows]] = []
     for i in range(own.size):
         part = slice(bounds[i], bounds[i + 1])
         rows = Rows(down[row[part]][None], begin[part], count[part], at[part], False)
@@ -189,6 +194,11 @@ def _wedges(scale: int, outer: tuple[float, ...], inner: tuple[float, ...], numb
         else:
             tall, wide = int(np.ptp(rows.lead[0]) + 1), int(rows.length.max())
         canonical.append(((fast_length(tall), fast_length(wide)), rows))
+    for i in (0, half):
+        # Small boxes of one shape are transformed at once, which is worth a few coefficients more.
+        shared = tuple(max(lengths) for lengths in zip(*(lengths for lengths, _ in canonical[i : i + half]), strict=True))
+        if math.prod(shared) <= SHARED:
+            canonical[i : i + half] = [(shared, rows) for _, rows in canonical[i : i + half]]
     for l in range(number // 2 if real else number):
         opposite, l_half = divmod(l, number // 2)
         north, i = divmod(l_half, quarter)

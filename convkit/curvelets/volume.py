@@ -13,7 +13,7 @@ from convkit._core.typing import Array, IntArray
 from convkit.curvelets import windows
 from convkit.curvelets.runs import Rows, cut
 from convkit.curvelets.tables import fast_length, plain_rows, wavelet_window, whole, widest
-from convkit.engines.wedge import Band
+from convkit.engines.wedge import Band, grouped
 
 # Bytes of windows and runs that are kept for the next transform.
 KEPT = 1 << 28
@@ -44,7 +44,8 @@ class VolumeTables:
         if self._wavelet:
             bands.append(Band(scales - 1, 0, shape, real, math.prod(shape)))
         self.bands = tuple(bands)
-        self._kept: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+        self.groups = grouped(bands)
+        self._kept: dict[tuple[Any, ...], tuple[IntArray, IntArray, Array]] = {}
         self._held = 0
         self._keeping = threading.Lock()
 
@@ -66,19 +67,22 @@ class VolumeTables:
         point[first], point[second] = -1 + d * (i + 0.5), -1 + d * (m + 0.5)
         return point * (-1 if face >= 3 else 1)
 
-    def rows(self, number: int, dtype: np.dtype[Any]) -> tuple[IntArray, Array]:
-        """Runs of band `number`, and weights of a real dtype."""
-        key = number, dtype
+    def rows(self, begin: int, end: int, dtype: np.dtype[Any]) -> tuple[IntArray, IntArray, Array]:
+        """Runs of bands `begin` to `end`, where those of each begin, and weights of a real dtype."""
+        key = begin, end, dtype
         found = self._kept.get(key)
         if found is None:
-            rows, values = self._undivided(number) if self._whole(number) else self._wedge(number)
-            band = self.bands[number]
-            runs, _ = cut([(part, band.lengths, band.real) for part in rows], self.shape, self.real)
-            found = runs, values.astype(dtype)
+            parts = [self._undivided(n) if self._whole(n) else self._wedge(n) for n in range(begin, end)]
+            starts = np.cumsum([0, *(values.size for _, values in parts)])
+            pieces = [(rows._replace(value=rows.value + starts[k]), self.bands[begin + k].lengths, self.bands[begin + k].real)
+                      for k, (several, _) in enumerate(parts) for rows in several]
+            runs, bounds = cut(pieces, self.shape, self.real)
+            of = np.cumsum([0, *(len(several) for several, _ in parts)])
+            found = runs, bounds[of], np.concatenate([values for _, values in parts]).astype(dtype)
             self._keep(key, found)
-        return found[0], found[1]
+        return found
 
-    def _keep(self, key: tuple[Any, ...], arrays: tuple[Array, ...]) -> None:
+    def _keep(self, key: tuple[Any, ...], arrays: tuple[IntArray, IntArray, Array]) -> None:
         size = sum(array.nbytes for array in arrays)
         with self._keeping:
             if key not in self._kept and self._held + size <= KEPT:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from convkit._core import workers as pool
 from convkit._core.typing import Array, IntArray
+from convkit.engines import planes
+from convkit.engines.pieces import scratch
 from convkit.kernels.wedge import unwrap, wrap
 
 # Coefficients that are filled and transformed at a time: they stay in the second-level cache.
 PIECE = 1 << 15
-# Numbers in a box from which on several workers share it.
-LARGE = 1 << 16
+# Samples below which handing work over costs more than it saves.
+ALONE = 1 << 15
 
 
 class Band(NamedTuple):
@@ -32,33 +33,9 @@ class Band(NamedTuple):
     real: bool
     numbers: int
 
-    @property
-    def spectrum(self) -> tuple[int, ...]:
-        """Shape of the transform of its coefficients."""
-        return (*self.lengths[:-1], self.lengths[-1] // 2 + 1) if self.real else self.lengths
-
-
-class Tables(Protocol):
-    """All bands of a transform of samples of `shape`, and their runs and weights."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes of samples."""
-
-    @property
-    def real(self) -> bool:
-        """Whether samples are real, so that half a spectrum tells all."""
-
-    @property
-    def bands(self) -> Sequence[Band]:
-        """In the order of their coefficients."""
-
-    def rows(self, number: int, dtype: np.dtype[Any]) -> tuple[IntArray, Array]:
-        """Runs of band `number`, and weights of a real dtype; see kernels/wedge.py."""
-
 
 class Group(NamedTuple):
-    """Neighbouring bands of one shape, `begin` to `end`, and the numbers of the buffer that hold them."""
+    """Neighbouring bands of one shape, `begin` to `end`, and the numbers of a buffer that hold them."""
 
     begin: int
     end: int
@@ -74,42 +51,74 @@ class Group(NamedTuple):
         return part.reshape(self.end - self.begin, *self.shape)
 
 
+class Tables(Protocol):
+    """All bands of a transform of samples, in the order of their coefficients, and their runs and weights."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes of samples."""
+
+    @property
+    def real(self) -> bool:
+        """Whether samples are real, so that half a spectrum tells all."""
+
+    @property
+    def bands(self) -> Sequence[Band]:
+        """Coarse ones first."""
+
+    @property
+    def groups(self) -> Sequence[Group]:
+        """What `grouped` makes of the bands."""
+
+    def rows(self, begin: int, end: int, dtype: np.dtype[Any]) -> tuple[IntArray, IntArray, Array]:
+        """Runs of bands `begin` to `end`, where those of each begin, and weights of a real dtype; see kernels/wedge.py."""
+
+
+def grouped(bands: Sequence[Band]) -> list[Group]:
+    """All bands in groups that are worked on together."""
+    groups: list[Group] = []
+    end = 0
+    for n, band in enumerate(bands):
+        start, end = end, end + band.numbers
+        before = groups[-1] if groups else None
+        if before is not None and (before.shape, before.real) == (band.lengths, band.real) \
+                and (n + 1 - before.begin) * math.prod(band.lengths) <= PIECE:
+            groups[-1] = before._replace(end=n + 1, place=slice(before.place.start, end))
+        else:
+            groups.append(Group(n, n + 1, slice(start, end), band.lengths, band.real))
+    return groups
+
+
+def alone(tables: Tables, number: int) -> Group:
+    """A band that has a buffer of its own."""
+    band = tables.bands[number]
+    return Group(number, number + 1, slice(0, band.numbers), band.lengths, band.real)
+
+
+def spectrum_shape(shape: tuple[int, ...], real: bool) -> tuple[int, ...]:
+    """Shape of the transform of samples."""
+    return (*shape[:-1], shape[-1] // 2 + 1) if real else shape
+
+
 def analysis(x: Array, tables: Tables, buffer: Array, workers: int) -> None:
     """Write the coefficients of samples `x` into `buffer`."""
-    forward(spectrum_of(x, tables, workers), tables, 0, len(tables.bands), buffer, workers)
+    workers = 1 if x.size < ALONE else workers
+    spectrum = _scratch(spectrum_shape(tables.shape, tables.real), x.dtype, "spectrum")
+    planes.forward(x, spectrum, workers)
+    forward(spectrum, tables, tables.groups, buffer, workers)
 
 
 def synthesis(buffer: Array, tables: Tables, workers: int) -> Array:
     """Samples that the coefficients in `buffer` stand for: the inverse of `analysis`, and its adjoint."""
-    spectrum = empty_spectrum(tables, buffer.real.dtype)
-    wedges = [n for n, band in enumerate(tables.bands) if not band.real]
-    starts = np.cumsum([0, *(band.numbers for band in tables.bands)])
-    if wedges:
-        first, last = wedges[0], wedges[-1] + 1
-        adjoint(buffer[starts[first] : starts[last]], tables, first, last, spectrum, workers)
+    workers = 1 if math.prod(tables.shape) < ALONE else workers
+    spectrum = _scratch(spectrum_shape(tables.shape, tables.real), buffer.dtype, "spectrum")
+    spectrum[...] = 0
+    adjoint(buffer, tables, [group for group in tables.groups if not group.real], spectrum, workers)
     settle(spectrum, tables)
-    for n, band in enumerate(tables.bands):
-        if band.real:
-            adjoint(buffer[starts[n] : starts[n + 1]], tables, n, n + 1, spectrum, workers)
-    return samples_of(spectrum, tables, workers)
-
-
-def spectrum_of(x: Array, tables: Tables, workers: int) -> Array:
-    """Orthonormal transform of samples; half of it where they are real."""
-    spectrum: Array = _forward(x[None], tables.real, workers)[0]
-    return spectrum
-
-
-def samples_of(spectrum: Array, tables: Tables, workers: int) -> Array:
-    """The inverse of `spectrum_of`, which overwrites the spectrum."""
-    values: Array = _inverse(spectrum[None], tables.shape, tables.real, workers)[0]
-    return values
-
-
-def empty_spectrum(tables: Tables, dtype: np.dtype[Any]) -> Array:
-    """Nothing, for coefficients to be added to it."""
-    shape = (*tables.shape[:-1], tables.shape[-1] // 2 + 1) if tables.real else tables.shape
-    return np.zeros(shape, np.result_type(dtype, np.complex64))
+    adjoint(buffer, tables, [group for group in tables.groups if group.real], spectrum, workers)
+    y = np.empty(tables.shape, buffer.dtype)
+    planes.inverse(spectrum, y, workers)
+    return y
 
 
 def settle(spectrum: Array, tables: Tables) -> None:
@@ -123,96 +132,112 @@ def settle(spectrum: Array, tables: Tables) -> None:
             spectrum[..., -1] *= 2
 
 
-def forward(spectrum: Array, tables: Tables, first: int, last: int, buffer: Array, workers: int) -> None:
-    """Write the coefficients of bands `first` to `last` into `buffer`, one after the other."""
+def forward(spectrum: Array, tables: Tables, groups: Iterable[Group], buffer: Array, workers: int) -> None:
+    """Write the coefficients of groups of bands into `buffer`."""
     flat = _parts(spectrum)
 
-    def work(group: Group, share: int = 1) -> None:
-        result = group.of(buffer)
-        boxes = np.empty((len(result), *tables.bands[group.begin].spectrum), spectrum.dtype) if group.real else result
-        boxes[...] = 0
-        for number, box in zip(range(group.begin, group.end), boxes, strict=True):
-            runs, values = tables.rows(number, flat.dtype)
-            parts = [runs[len(runs) * k // share : len(runs) * (k + 1) // share] for k in range(share)]
-            pool.run(partial(_wrap, flat, values, _parts(box)), parts, share)
-        done = _inverse(boxes, group.shape, group.real, share)
-        if not np.may_share_memory(done, result):
-            result[...] = done
+    def work(batch: list[Group], share: int = 1) -> None:
+        for group in batch:
+            _fill(group, tables, flat, buffer, share)
 
-    groups = _groups(tables, first, last)
-    for group in groups:
-        if _large(group):
-            work(group, workers)
-    pool.run(work, [group for group in groups if not _large(group)], workers)
+    several = []
+    for batch in _batches(groups, tables.shape, 1):
+        if batch[0].shape == tables.shape:
+            work(batch, workers)
+        else:
+            several.append(batch)
+    pool.run(work, several, workers)
 
 
-def adjoint(buffer: Array, tables: Tables, first: int, last: int, spectrum: Array, workers: int) -> None:
-    """Add what the coefficients of bands `first` to `last` stand for to a spectrum, one after the other; see `settle`."""
+def _fill(group: Group, tables: Tables, spectrum: Array, buffer: Array, workers: int) -> None:
+    from scipy import fft
+
+    result = group.of(buffer)
+    shape = (len(result), *spectrum_shape(group.shape, group.real))
+    boxes = _scratch(shape, buffer.dtype, "boxes") if group.real else result
+    boxes[...] = 0
+    runs, bounds, values = tables.rows(group.begin, group.end, spectrum.dtype)
+    flat, size = _parts(boxes), math.prod(shape[1:])
+
+    def work(k: int) -> None:
+        part = runs[len(runs) * k // workers : len(runs) * (k + 1) // workers]
+        wrap(spectrum, part, bounds if workers == 1 else np.array([0, len(part)]), values, flat, size)
+
+    pool.run(work, list(range(workers)), workers)
+    if group.real or workers > 1:
+        for box, coefficients in zip(boxes, result, strict=True):
+            planes.inverse(box, coefficients, workers)
+        return
+    axes = tuple(range(1, boxes.ndim))
+    done = fft.ifftn(boxes, axes=axes, norm="ortho", workers=1, overwrite_x=True)
+    if not np.may_share_memory(done, boxes):
+        boxes[...] = done
+
+
+def adjoint(buffer: Array, tables: Tables, groups: Sequence[Group], spectrum: Array, workers: int) -> None:
+    """Add what the coefficients of groups of bands stand for to a spectrum, one after the other; see `settle`.
+
+    Each worker adds to rows of its own, so that sums are in the same order whatever their number.
+    """
     flat, pitch = _parts(spectrum), spectrum.shape[-1]
-    groups = _groups(tables, first, last)
-    step = 4 * workers
-    for start in range(0, len(groups), step):
-        part = groups[start : start + step]
+    for part in _batches(groups, tables.shape, workers):
+        shapes = [(group.end - group.begin, *spectrum_shape(group.shape, group.real)) for group in part]
+        ends = np.cumsum([0, *map(math.prod, shapes)]).tolist()
+        memory = _scratch((ends[-1],), buffer.dtype, "boxes")
+        stacks = [memory[ends[i] : ends[i + 1]].reshape(shape) for i, shape in enumerate(shapes)]
         ready: list[Any] = [None] * len(part)
 
-        def transform(i: int, part: list[Group] = part, ready: list[Any] = ready) -> None:
-            group = part[i]
-            stack = _forward(group.of(buffer), group.real, workers if len(part) == 1 else 1)
+        def transform(i: int, share: int = 1, part: Sequence[Group] = part, stacks: list[Array] = stacks,
+                      ready: list[Any] = ready) -> None:
+            group, boxes = part[i], stacks[i]
+            _transform(group.of(buffer), boxes, share)
             scale = flat.dtype.type(1 if group.real or not tables.real else 0.5)
-            ready[i] = [(_parts(box), *tables.rows(group.begin + k, flat.dtype), scale) for k, box in enumerate(stack)]
+            ready[i] = (_parts(boxes), math.prod(boxes.shape[1:]), *tables.rows(group.begin, group.end, flat.dtype), scale)
 
         def add(turn: int, ready: list[Any] = ready) -> None:
-            for bands in ready:
-                for band in bands:
-                    unwrap(*band, flat, pitch, turn, workers)
+            for boxes in ready:
+                unwrap(*boxes, flat, pitch, turn, workers)
 
-        pool.run(transform, list(range(len(part))), workers)
+        if len(part) == 1:
+            transform(0, workers)
+        else:
+            pool.run(transform, list(range(len(part))), workers)
         pool.run(add, list(range(workers)), workers)
 
 
-def _wrap(spectrum: Array, values: Array, box: Array, runs: IntArray) -> None:
-    wrap(spectrum, runs, values, box)
+def _batches(groups: Iterable[Group], shape: tuple[int, ...], workers: int) -> list[list[Group]]:
+    """Groups that are worked on together: a scale as large as the samples alone, of others enough for all workers."""
+    batches: list[list[Group]] = []
+    room = 0
+    for group in groups:
+        size = (group.end - group.begin) * math.prod(group.shape)
+        if size > room or group.shape == shape:
+            batches.append([])
+            room = 0 if group.shape == shape else PIECE * (1 if workers == 1 else 8 * workers)
+        batches[-1].append(group)
+        room -= size
+    return batches
 
 
-def _groups(tables: Tables, first: int, last: int) -> list[Group]:
-    groups: list[Group] = []
-    place = 0
-    for n in range(first, last):
-        band = tables.bands[n]
-        before = groups[-1] if groups else None
-        end = place + band.numbers
-        if before is not None and (before.shape, before.real) == (band.lengths, band.real) \
-                and (n + 1 - before.begin) * math.prod(band.lengths) <= PIECE:
-            groups[-1] = before._replace(end=n + 1, place=slice(before.place.start, end))
-        else:
-            groups.append(Group(n, n + 1, slice(place, end), band.lengths, band.real))
-        place = end
-    return groups
-
-
-def _large(group: Group) -> bool:
-    return group.end - group.begin == 1 and math.prod(group.shape) >= LARGE
-
-
-def _forward(stack: Array, real: bool, workers: int) -> Array:
+def _transform(coefficients: Array, boxes: Array, workers: int) -> None:
+    """Write the transforms of a stack of coefficients into boxes."""
     from scipy import fft
 
-    axes = tuple(range(1, stack.ndim))
-    done: Array = (fft.rfftn if real else fft.fftn)(stack, axes=axes, norm="ortho", workers=workers)
-    return done
+    if coefficients.dtype.kind != "c" or workers > 1:
+        for values, box in zip(coefficients, boxes, strict=True):
+            planes.forward(values, box, workers)
+        return
+    boxes[...] = coefficients
+    axes = tuple(range(1, boxes.ndim))
+    done = fft.fftn(boxes, axes=axes, norm="ortho", workers=1, overwrite_x=True)
+    if not np.may_share_memory(done, boxes):
+        boxes[...] = done
 
 
-def _inverse(stack: Array, shape: tuple[int, ...], real: bool, workers: int) -> Array:
-    """Inverse transforms of a stack, which is overwritten."""
-    from scipy import fft
-
-    axes = tuple(range(1, stack.ndim))
-    done: Array
-    if real:
-        done = fft.irfftn(stack, s=shape, axes=axes, norm="ortho", workers=workers, overwrite_x=True)
-    else:
-        done = fft.ifftn(stack, axes=axes, norm="ortho", workers=workers, overwrite_x=True)
-    return done
+def _scratch(shape: tuple[int, ...], dtype: np.dtype[Any], purpose: str) -> Array:
+    """Complex numbers that this thread uses until it asks for others of the same purpose."""
+    size = math.prod(shape)
+    return scratch(np.result_type(dtype, np.complex64), size, purpose)[:size].reshape(shape)
 
 
 def _parts(array: Array) -> Array:

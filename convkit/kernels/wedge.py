@@ -26,38 +26,43 @@ def _back(box, t, dt, sign, values, v, spectrum, s, ds, count, scale):
 
 
 @kernel
-def wrap(spectrum, runs, values, box):
-    """Write the weighted spectrum into `box`, zero so far; both are flat, of real and imaginary parts in turn."""
+def wrap(spectrum, runs, bounds, values, boxes, size):
+    """Write the weighted spectrum into boxes of `size` numbers, zero so far: runs bounds[b] to bounds[b + 1] into box b.
+
+    All but runs and bounds are flat, of real and imaginary parts in turn.
+    """
     one = values.dtype.type(1)
-    for r in range(runs.shape[0]):
-        s, t, count, v, kind = runs[r, 0], runs[r, 1], runs[r, 2], runs[r, 3], runs[r, 4]
-        # Steps that the compiler knows make vector code.
-        if kind == 0:
-            _forward(spectrum, s, 1, one, values, v, box, t, 1, count)
-        elif kind == 5:
-            _forward(spectrum, s, -1, -one, values, v, box, t, 1, count)
-        elif kind == 6:
-            _forward(spectrum, s, 1, -one, values, v, box, t, -1, count)
-        else:
-            _forward(spectrum, s, -1, one, values, v, box, t, -1, count)
+    for b in range(bounds.size - 1):
+        for r in range(bounds[b], bounds[b + 1]):
+            s, t, count, v, kind = runs[r, 0], runs[r, 1] + b * size, runs[r, 2], runs[r, 3], runs[r, 4]
+            # Steps that the compiler knows make vector code.
+            if kind == 0:
+                _forward(spectrum, s, 1, one, values, v, boxes, t, 1, count)
+            elif kind == 5:
+                _forward(spectrum, s, -1, -one, values, v, boxes, t, 1, count)
+            elif kind == 6:
+                _forward(spectrum, s, 1, -one, values, v, boxes, t, -1, count)
+            else:
+                _forward(spectrum, s, -1, one, values, v, boxes, t, -1, count)
 
 
 @kernel
-def unwrap(box, runs, values, scale, spectrum, pitch, turn, turns):
-    """Add a box, weighted, to the spectrum: the adjoint of `wrap`, times `scale`.
+def unwrap(boxes, size, runs, bounds, values, scale, spectrum, pitch, turn, turns):
+    """Add boxes, weighted, to the spectrum: the adjoint of `wrap`, times `scale`.
 
     Rows of `pitch` numbers are shared out in turn: only those whose number is `turn` modulo `turns` are touched.
     """
     one = values.dtype.type(1)
-    for r in range(runs.shape[0]):
-        s, t, count, v, kind = runs[r, 0], runs[r, 1], runs[r, 2], runs[r, 3], runs[r, 4]
-        if turns > 1 and s // pitch % turns != turn:
-            continue
-        if kind == 0:
-            _back(box, t, 1, one, values, v, spectrum, s, 1, count, scale)
-        elif kind == 5:
-            _back(box, t, 1, -one, values, v, spectrum, s, -1, count, scale)
-        elif kind == 6:
-            _back(box, t, -1, -one, values, v, spectrum, s, 1, count, scale)
-        else:
-            _back(box, t, -1, one, values, v, spectrum, s, -1, count, scale)
+    for b in range(bounds.size - 1):
+        for r in range(bounds[b], bounds[b + 1]):
+            s, t, count, v, kind = runs[r, 0], runs[r, 1] + b * size, runs[r, 2], runs[r, 3], runs[r, 4]
+            if turns > 1 and s // pitch % turns != turn:
+                continue
+            if kind == 0:
+                _back(boxes, t, 1, one, values, v, spectrum, s, 1, count, scale)
+            elif kind == 5:
+                _back(boxes, t, 1, -one, values, v, spectrum, s, -1, count, scale)
+            elif kind == 6:
+                _back(boxes, t, -1, -one, values, v, spectrum, s, 1, count, scale)
+            else:
+                _back(boxes, t, -1, one, values, v, spectrum, s, -1, count, scale)
