@@ -1,4 +1,4 @@
-"""Every picture that the package draws. Functions return a Matplotlib figure; the caller saves or shows it."""
+"""Pictures of measured times: against kernel size, against rivals, and below the roof of a machine."""
 
 from __future__ import annotations
 
