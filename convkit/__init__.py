@@ -16,6 +16,8 @@ _HOME = {
     "convolve": "convolution",
     "convolve_separable": "convolution",
     "correlate": "convolution",
+    "directional_filter_bank": "curvelets",
+    "orientation_map": "curvelets",
     "pad": "padding",
     "separate": "separable",
     "set_workers": "_core.workers",
@@ -33,6 +35,8 @@ __all__ = [
     "convolve",
     "convolve_separable",
     "correlate",
+    "directional_filter_bank",
+    "orientation_map",
     "pad",
     "separate",
     "set_workers",
@@ -41,7 +45,7 @@ __all__ = [
 if TYPE_CHECKING:
     from convkit._core.workers import set_workers
     from convkit.convolution import convolve, convolve_separable, correlate
-    from convkit.curvelets import Curvelets
+    from convkit.curvelets import Curvelets, directional_filter_bank, orientation_map
     from convkit.matrix import convolution_matrix
     from convkit.padding import pad
     from convkit.planning import Plan, choose_method

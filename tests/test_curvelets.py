@@ -358,6 +358,7 @@ REFUSED = [
     ((64, 64), {"angles": 10}, ValueError, "multiple of 4, at least 8"),
     ((64, 64), {"angles": 4}, ValueError, "at least 8"),
     ((64, 64), {"angles": 8.5}, TypeError, "angles=8.5"),
+    ((16, 16), {"angles": 256}, ValueError, "angles=256 is too many for shape (16, 16) and 2 scales"),
     ((64, 64), {"finest": "ridgelet"}, ValueError, "finest='ridgelet' is not known; it may be 'curvelet', 'wavelet'"),
     ((64, 64), {"finest": ""}, ValueError, "finest=''"),
     ((64, 64), {"boundary": "zero"}, ValueError, "boundary='zero' is not known; it may be 'wrap', 'reflect'"),
@@ -378,8 +379,10 @@ def test_refused_plans(shape, options, kind, words):
         convkit.Curvelets(shape, **options)
 
 
-def test_most_scales_are_allowed():
+def test_most_scales_and_angles_are_allowed():
     assert convkit.Curvelets((64, 64), scales=6).check().round_trip < 5e-15
+    for shape in ((16, 16), (17, 40), (16, 16, 16)):
+        assert convkit.Curvelets(shape, angles=84, finest="curvelet").check().round_trip < 5e-15
 
 
 def test_refused_samples_and_coefficients():

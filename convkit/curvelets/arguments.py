@@ -40,6 +40,16 @@ def angles_of(angles: int) -> int:
     return count
 
 
+def check_angles(angles: int, shape: tuple[int, ...], scales: int, finest: str) -> None:
+    """Refuse so many wedges that some would hold no frequency."""
+    for scale in range(1, scales - (finest == "wavelet")):
+        # Across, at its outer end, a wedge has 16 M / A frequencies.
+        most, wedges = int(8 * min(windows.half_widths(shape, scales, scale))), windows.wedges_of(angles, scale)
+        if wedges > most:
+            raise ValueError(f"angles={angles!r} is too many for shape {shape} and {scales} scales: some of {wedges} wedges at "
+                             f"scale {scale} would hold no frequency, at most {most} fit; give fewer angles, or fewer scales")
+
+
 def dtype_of(dtype: DTypeLike | None) -> np.dtype[Any] | None:
     """What is computed in, or None."""
     if dtype is None:

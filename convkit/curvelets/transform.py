@@ -38,7 +38,7 @@ class Curvelets:
         Whether the finest scale is divided into wedges, too, for 64/9 numbers per sample of an image instead of 25/9. By
         default it is in images, and not in volumes.
     real : bool, optional
-        Whether samples are real: half of the wedges are held then. By default, unless `dtype` is complex.
+        Whether samples are real: half of the wedges are held then. True unless `dtype` is complex.
     dtype : dtype, optional
         What is computed in: float32, float64, complex64 or complex128. By default what the samples are.
     axes : sequence of int, optional
@@ -61,7 +61,7 @@ class Curvelets:
     Raises
     ------
     ValueError, TypeError
-        For a side below 16, more scales than the shape has, other words or numbers than above.
+        For a side below 16, more scales or angles than the shape has, other words or numbers than above.
 
     Notes
     -----
@@ -111,6 +111,7 @@ class Curvelets:
         self._continuation = Continuation(self.shape) if self.boundary == "reflect" else None
         self._extended = self.shape if self._continuation is None else self._continuation.extended
         self.scales = arguments.scales_of(scales, self._extended, windows.default_scales(self.shape))
+        arguments.check_angles(self.angles, self._extended, self.scales, self.finest)
         self._tables = _tables(self._extended, self.scales, self.angles, self.finest, self.real)
         ends = np.cumsum([0, *(band.numbers for band in self._tables.bands)]).tolist()
         self._places = {(band.scale, band.wedge): (n, slice(ends[n], ends[n + 1])) for n, band in enumerate(self._tables.bands)}
@@ -145,8 +146,7 @@ class Curvelets:
 
     def _key(self) -> tuple[Any, ...]:
         """What tells plans apart whose coefficients cannot be exchanged."""
-        parameters = self._parameters()
-        return tuple(parameters[name] for name in ("shape", "scales", "angles", "finest", "real", "boundary"))
+        return self.shape, self.scales, self.angles, self.finest, self.real, self.boundary
 
     def __repr__(self) -> str:
         shown = {name: value for name, value in self._parameters().items() if name != "shape" and value is not None}
