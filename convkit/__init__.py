@@ -16,11 +16,14 @@ _HOME = {
     "convolve": "convolution",
     "convolve_separable": "convolution",
     "correlate": "convolution",
+    "curvelet_denoise": "curvelets",
+    "curvelet_nterm": "curvelets",
     "directional_filter_bank": "curvelets",
     "orientation_map": "curvelets",
     "pad": "padding",
     "separate": "separable",
     "set_workers": "_core.workers",
+    "wavelet_denoise": "curvelets",
 }
 _MODULES = ("bench", "cli", "convolution", "curvelets", "edges", "filters", "matrix", "padding", "planning", "plots",
             "separable")
@@ -35,17 +38,27 @@ __all__ = [
     "convolve",
     "convolve_separable",
     "correlate",
+    "curvelet_denoise",
+    "curvelet_nterm",
     "directional_filter_bank",
     "orientation_map",
     "pad",
     "separate",
     "set_workers",
+    "wavelet_denoise",
 ]
 
 if TYPE_CHECKING:
     from convkit._core.workers import set_workers
     from convkit.convolution import convolve, convolve_separable, correlate
-    from convkit.curvelets import Curvelets, directional_filter_bank, orientation_map
+    from convkit.curvelets import (
+        Curvelets,
+        curvelet_denoise,
+        curvelet_nterm,
+        directional_filter_bank,
+        orientation_map,
+        wavelet_denoise,
+    )
     from convkit.matrix import convolution_matrix
     from convkit.padding import pad
     from convkit.planning import Plan, choose_method

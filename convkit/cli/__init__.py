@@ -1,4 +1,4 @@
-"""The command line: ``convkit bench``, ``edges``, ``filter``, ``info``, ``tune``, ``warmup``; one module per command."""
+"""The command line: ``convkit bench | curvelet | edges | filter | info | tune | warmup``, one module per command."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from convkit.cli.bench import bench_command
+from convkit.cli.curvelet import curvelet_command
 from convkit.cli.edges import edges_command
 from convkit.cli.filter import filter_command
 from convkit.cli.info import info_command
@@ -76,6 +77,7 @@ def options(
 
 
 app.command("bench")(bench_command)
+app.command("curvelet")(curvelet_command)
 app.command("edges")(edges_command)
 app.command("filter")(filter_command)
 app.command("info")(info_command)

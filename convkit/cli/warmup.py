@@ -162,8 +162,7 @@ def _rank(image: Any) -> None:
 
 
 def _curvelets(image: Any) -> None:
-    """A transform and its inverse."""
+    """A transform and its inverse, with the noise taken out between."""
     from convkit import curvelets
 
-    plan = curvelets.Curvelets(image.shape)
-    plan.inverse(plan.forward(image))
+    curvelets.curvelet_denoise(image, 1.0)

@@ -10,6 +10,7 @@ import numpy as np
 
 from convkit._core.typing import Array, BoolArray
 from convkit.curvelets.plan import Plan
+from convkit.engines.shrink import by_modulus
 
 # One number, or one for each wedge of each scale: as `Curvelets.noise_std` gives them.
 PerBand: TypeAlias = float | Sequence[Array]
@@ -122,12 +123,8 @@ class CurveletCoefficients:
         thresholds = self._per_band(t)
         result = self.copy()
         for scale, index in self:
-            if scale == 0:
-                continue
-            limit, values = thresholds[scale][index], result[scale, index]
-            modulus = np.abs(values)
-            share = np.divide(limit, modulus, out=np.ones_like(modulus), where=modulus > limit)
-            values *= 1 - share if soft else modulus >= limit
+            if scale > 0:
+                by_modulus(result[scale, index], thresholds[scale][index], soft)
         return result
 
     def _per_band(self, t: PerBand) -> list[Array]:

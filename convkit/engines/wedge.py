@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -135,43 +136,56 @@ def settle(spectrum: Array, tables: Tables) -> None:
 def forward(spectrum: Array, tables: Tables, groups: Iterable[Group], buffer: Array, workers: int) -> None:
     """Write the coefficients of groups of bands into `buffer`."""
     flat = _parts(spectrum)
-
-    def work(batch: list[Group], share: int = 1) -> None:
-        for group in batch:
-            _fill(group, tables, flat, buffer, share)
-
-    several = []
+    pieces: list[Callable[[], None]] = []
+    rest = []
     for batch in _batches(groups, tables.shape, 1):
-        if batch[0].shape == tables.shape:
-            work(batch, workers)
-        else:
-            several.append(batch)
-    pool.run(work, several, workers)
+        if batch[0].shape != tables.shape:
+            pieces.append(partial(_fill, batch, tables, flat, buffer))
+            continue
+        # A scale that is not divided has a place for every frequency, so that its box need not be cleared.
+        boxes = _boxes(batch[0], buffer, "whole")
+        pieces += [partial(_wrap, batch[0], tables, flat, boxes, k, workers) for k in range(workers)]
+        rest.append((boxes, batch[0].of(buffer)))
+    pool.run(_call, pieces, workers)
+    for boxes, coefficients in rest:
+        planes.inverse(boxes[0], coefficients[0], workers)
 
 
-def _fill(group: Group, tables: Tables, spectrum: Array, buffer: Array, workers: int) -> None:
+def _call(piece: Callable[[], None]) -> None:
+    piece()
+
+
+def _fill(batch: list[Group], tables: Tables, spectrum: Array, buffer: Array) -> None:
+    """Fill and transform the boxes of groups."""
     from scipy import fft
 
+    for group in batch:
+        result, boxes = group.of(buffer), _boxes(group, buffer, "boxes")
+        boxes[...] = 0
+        _wrap(group, tables, spectrum, boxes, 0, 1)
+        if group.real:
+            for box, coefficients in zip(boxes, result, strict=True):
+                planes.inverse(box, coefficients, 1)
+            continue
+        done = fft.ifftn(boxes, axes=tuple(range(1, boxes.ndim)), norm="ortho", workers=1, overwrite_x=True)
+        if not np.may_share_memory(done, boxes):
+            boxes[...] = done
+
+
+def _boxes(group: Group, buffer: Array, purpose: str) -> Array:
+    """Where the spectra of a group of bands are gathered: where their coefficients will be, unless those are real."""
     result = group.of(buffer)
     shape = (len(result), *spectrum_shape(group.shape, group.real))
-    boxes = _scratch(shape, buffer.dtype, "boxes") if group.real else result
-    boxes[...] = 0
+    return _scratch(shape, buffer.dtype, purpose) if group.real else result
+
+
+def _wrap(group: Group, tables: Tables, spectrum: Array, boxes: Array, part: int, parts: int) -> None:
+    """Write a part of the runs of a group into its boxes."""
     runs, bounds, values = tables.rows(group.begin, group.end, spectrum.dtype)
-    flat, size = _parts(boxes), math.prod(shape[1:])
-
-    def work(k: int) -> None:
-        part = runs[len(runs) * k // workers : len(runs) * (k + 1) // workers]
-        wrap(spectrum, part, bounds if workers == 1 else np.array([0, len(part)]), values, flat, size)
-
-    pool.run(work, list(range(workers)), workers)
-    if group.real or workers > 1:
-        for box, coefficients in zip(boxes, result, strict=True):
-            planes.inverse(box, coefficients, workers)
-        return
-    axes = tuple(range(1, boxes.ndim))
-    done = fft.ifftn(boxes, axes=axes, norm="ortho", workers=1, overwrite_x=True)
-    if not np.may_share_memory(done, boxes):
-        boxes[...] = done
+    if parts > 1:
+        runs = runs[len(runs) * part // parts : len(runs) * (part + 1) // parts]
+        bounds = np.array([0, len(runs)])
+    wrap(spectrum, runs, bounds, values, _parts(boxes), math.prod(boxes.shape[1:]))
 
 
 def adjoint(buffer: Array, tables: Tables, groups: Sequence[Group], spectrum: Array, workers: int) -> None:
