@@ -131,7 +131,7 @@ def scaling(n: int, finest: str, workers: int) -> Job:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    return run("curvelets", __doc__ or "", ROWS, jobs, arguments, budget=4.0)
+    return run("curvelets", __doc__, ROWS, jobs, arguments, budget=4.0, needs=("curvelets",))
 
 
 if __name__ == "__main__":

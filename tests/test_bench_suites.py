@@ -11,7 +11,7 @@ import convkit
 from convkit.bench import rivals
 
 ROOT = Path(__file__).resolve().parent.parent
-AREAS = ("direct", "separable", "fft", "line", "volume", "planner", "call")
+AREAS = ("direct", "separable", "fft", "line", "volume", "curvelets", "curvelet_quality", "planner", "call")
 needs_opencv = pytest.mark.skipif(not rivals.installed("opencv"), reason="OpenCV is not installed")
 
 
@@ -91,6 +91,32 @@ def test_the_planners_problems_are_drawn_far_apart_and_always_the_same(load):
 
 
 # --- one small cell of each
+
+
+def test_a_cell_of_curvelets_is_a_multiple_of_an_fft(load):
+    found = load("curvelets").forward((32, 32), "curvelet", 1).measure(0.0)
+    assert found["values"] == {"curvelet": found["times"]["convkit"]["median"] / found["times"]["scipy.fft"]["median"]}
+    assert set(load("curvelets").scaling(32, "wavelet", 2).measure(0.0)["values"]) == {"forward_workers", "inverse_workers"}
+    assert set(load("curvelets").plan(32, "plan_512").measure(0.0)["values"]) == {"plan_512"}
+    assert {cell["what"] for cell in labels(load, "curvelets", rows=("plan",))} == {"plan"}
+
+
+def test_the_pair_is_timed_beside_the_package_curvelets(load):
+    pytest.importorskip("curvelets")
+    found = load("curvelets").pair(32, "wavelet", 1).measure(0.0)
+    assert found["values"]["pair_wavelet"] == found["times"]["convkit"]["median"] / found["times"]["curvelets"]["median"]
+
+
+def test_cells_of_quality(load):
+    quality = load("curvelet_quality")
+    found = quality.terms("wavefronts", 50, 32).measure(0.0)
+    assert found["values"]["wavefronts"] > 0
+    assert set(found["psnr"]) == {"curvelets", "refined", "db4", "sym8"}
+    grown = quality.sparsity(256).measure(0.0)
+    assert set(grown["values"]) == {"growth", "growth_wavelets"}
+    pytest.importorskip("skimage")
+    errors = quality.denoised("camera", "", 48, (1,)).measure(0.0)
+    assert set(errors["values"]) == set(quality.PEERS)
 
 
 @needs_opencv

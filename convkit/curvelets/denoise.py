@@ -23,8 +23,11 @@ def curvelet_denoise(x: ArrayLike, sigma: float | None = None, *, method: str = 
                      finest: str = "curvelet", boundary: str = "reflect") -> Array:
     """Take white noise out of an image or a volume by shrinking its curvelet coefficients; those of the coarse scale stay.
 
-    Best where edges and wavefronts are long and smooth. Blobs, letters and fine textures, whose coefficients do not stand out
-    of the noise, lose more than lines do.
+    Best where edges and wavefronts are long and smooth: with noise of sigma 20 it is 1.4 to 2.9 dB better than BayesShrink and
+    0.6 to 1.4 dB better than translation-invariant wavelets on four photographs, and 3.6 dB on seismic reflections. Blobs,
+    letters and fine textures lose more than lines do: on coins total variation is 0.4 dB better and non-local means 0.9 dB, on
+    a page of text non-local means 1.5 dB (``benchmarks/curvelet_quality.py``). BM3D, measured once at
+    30.7 dB on the camera man where this reaches 29.8, is better still, and takes hundreds of times as long.
 
     Parameters
     ----------
