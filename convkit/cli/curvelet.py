@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TASKS = ("denoise", "tiling", "atoms", "nterm", "orientation")
 FORMS = ("--denoise", "--tiling", "--atoms", "--nterm N", "--orientation")
+# Scales of directions at most, the coarse one among them.
+FINE = 4
 # Which tasks an option goes with.
 GO_WITH = {"sigma": ("denoise",), "compare": ("denoise",), "float": ("denoise", "nterm")}
 
@@ -155,9 +157,12 @@ def draw(task: str, samples: NDArray[Any], sigma: float | None) -> tuple[Figure,
         return compared(samples, sigma)
     if task == "orientation":
         from convkit.curvelets import orientation_map
+        from convkit.curvelets.windows import default_scales
 
         grey = luma(samples)
-        return plots.orientation(grey, *orientation_map(grey)), "directions across edges and lines"
+        # At coarser scales flat parts of a picture take the direction of what is around them.
+        scales = min(FINE, default_scales(grey.shape))
+        return plots.orientation(grey, *orientation_map(grey, scales=scales)), "directions across edges and lines"
     from convkit.curvelets import Curvelets
 
     plan = Curvelets(samples.shape[:2])
