@@ -142,16 +142,11 @@ def _slope(t: Array) -> Array:
     return np.asarray(slope)
 
 
-def _wedges(scale: int, outer: tuple[float, ...], inner: tuple[float, ...], number: int, real: bool,
-            keep: Callable[[Array], int]) -> Iterator[_Part]:
-    """Wedges of a scale: half of them by symmetry in the columns' axis or the rows' axis."""
-    quarter, d = number // 4, 8 / number
-    half = (quarter + 1) // 2
-    own = np.concatenate([np.arange(half), quarter + np.arange(half)])
-    centre = -1 + d * (own + 0.5)
-    most = [math.ceil(m) - 1 for m in outer]
+def _supports(centre: Array, d: float, outer: tuple[float, ...], inner: tuple[float, ...],
+              down: IntArray) -> tuple[IntArray, IntArray]:
+    """For wedges about `centre` and rows `down`: the first frequency along the row, and how many, shape (wedges, rows)."""
     hole = [math.floor(m / 2) for m in inner]
-    down = np.arange(-most[0], most[0] + 1)
+    most = math.ceil(outer[1]) - 1
     first, stop = (centre - d)[:, None], (centre + d)[:, None]
     scaled = np.abs(down) * (outer[1] / outer[0])
     up = down > 0
@@ -162,18 +157,29 @@ def _wedges(scale: int, outer: tuple[float, ...], inner: tuple[float, ...], numb
     axis = down == 0
     low[:, axis] = np.where((first < 0) & (stop > 0), 0, np.inf)
     high[:, axis] = np.inf
-    low = np.maximum(low, np.where(np.abs(down) <= hole[0], hole[1], -most[1] - 1))
-    begin = whole(low, most[1])
-    count = np.maximum(1 - whole(-high, most[1]) - begin, 0)
+    low = np.maximum(low, np.where(np.abs(down) <= hole[0], hole[1], -most - 1))
+    begin = whole(low, most)
+    return begin, np.maximum(1 - whole(-high, most) - begin, 0)
 
-    fields = windows.field(outer, inner, number)
-    pitch = fields.left.shape[1]
+
+def _wedges(scale: int, outer: tuple[float, ...], inner: tuple[float, ...], number: int, real: bool,
+            keep: Callable[[Array], int]) -> Iterator[_Part]:
+    """Wedges of a scale: half of them by symmetry in the columns' axis or the rows' axis."""
+    quarter, d = number // 4, 8 / number
+    half = (quarter + 1) // 2
+    own = np.concatenate([np.arange(half), quarter + np.arange(half)])
+    centre = -1 + d * (own + 0.5)
+    most = [math.ceil(m) - 1 for m in outer]
+    down = np.arange(-most[0], most[0] + 1)
+    begin, count = _supports(centre, d, outer, inner, down)
     which, row = np.nonzero(count)
     begin, count = begin[which, row], count[which, row]
     places = np.cumsum(count) - count
     run = np.repeat(np.arange(count.size), count)
     along = np.arange(count.sum()) - places[run] + begin[run]
-    point = np.abs(down[row])[run] * pitch + np.abs(along)
+
+    fields = windows.field(outer, inner, number)
+    point = np.abs(down[row])[run] * fields.left.shape[1] + np.abs(along)
     # A frequency beyond an axis is looked up at its mirror image, which another wedge holds there.
     mirror = np.where(own < quarter, quarter, 3 * quarter) - 1 - own
     turned = np.where(own[which] < quarter, down[row] < 0, False)[run] | (along < 0)

@@ -138,8 +138,8 @@ def forward(spectrum: Array, tables: Tables, groups: Iterable[Group], buffer: Ar
     flat = _parts(spectrum)
     pieces: list[Callable[[], None]] = []
     rest = []
-    for batch in _batches(groups, tables.shape, 1):
-        if batch[0].shape != tables.shape:
+    for batch in _batches(groups, tables, 1):
+        if not _whole(batch[0], tables):
             pieces.append(partial(_fill, batch, tables, flat, buffer))
             continue
         # A scale that is not divided has a place for every frequency, so that its box need not be cleared.
@@ -194,7 +194,7 @@ def adjoint(buffer: Array, tables: Tables, groups: Sequence[Group], spectrum: Ar
     Each worker adds to rows of its own, so that sums are in the same order whatever their number.
     """
     flat, pitch = _parts(spectrum), spectrum.shape[-1]
-    for part in _batches(groups, tables.shape, workers):
+    for part in _batches(groups, tables, workers):
         shapes = [(group.end - group.begin, *spectrum_shape(group.shape, group.real)) for group in part]
         ends = np.cumsum([0, *map(math.prod, shapes)]).tolist()
         memory = _scratch((ends[-1],), buffer.dtype, "boxes")
@@ -219,15 +219,21 @@ def adjoint(buffer: Array, tables: Tables, groups: Sequence[Group], spectrum: Ar
         pool.run(add, list(range(workers)), workers)
 
 
-def _batches(groups: Iterable[Group], shape: tuple[int, ...], workers: int) -> list[list[Group]]:
+def _whole(group: Group, tables: Tables) -> bool:
+    """Whether a group is a finest scale that is not divided: as large as the samples."""
+    return group.end == len(tables.bands) and tables.bands[-1].wedge == 0
+
+
+def _batches(groups: Iterable[Group], tables: Tables, workers: int) -> list[list[Group]]:
     """Groups that are worked on together: a scale as large as the samples alone, of others enough for all workers."""
     batches: list[list[Group]] = []
     room = 0
     for group in groups:
+        whole = _whole(group, tables)
         size = (group.end - group.begin) * math.prod(group.shape)
-        if size > room or group.shape == shape:
+        if whole or size > room:
             batches.append([])
-            room = 0 if group.shape == shape else PIECE * (1 if workers == 1 else 8 * workers)
+            room = 0 if whole else PIECE * (1 if workers == 1 else 8 * workers)
         batches[-1].append(group)
         room -= size
     return batches
