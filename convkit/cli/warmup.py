@@ -135,6 +135,8 @@ def tasks(dtype: str) -> Iterator[tuple[str, Callable[[], Any]]]:
         yield "edges", lambda: _edges(np.repeat([[1, 90]], 96, axis=1).repeat(24, axis=0).astype(dtype))
         yield "rank", lambda: _rank(np.arange(24 * 192).reshape(24, 192).astype(dtype))
         yield "curvelets", lambda: _curvelets(np.arange(24 * 192).reshape(24, 192).astype(dtype))
+    if dtype in ("float32", "float64"):
+        yield "networks", lambda: _networks(np.linspace(-1, 1, 2 * 144).reshape(2, 1, 12, 12).astype(dtype))
 
 
 def _edges(image: Any) -> None:
@@ -166,3 +168,20 @@ def _curvelets(image: Any) -> None:
     from convkit import curvelets
 
     curvelets.curvelet_denoise(image, 1.0)
+
+
+def _networks(images: Any) -> None:
+    """Steps of training with every kind of layer that has a kernel."""
+    from convkit import nn, optim
+
+    model = nn.Sequential(
+        nn.ReLU(), nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2), nn.MaxPool2d(2), nn.MaxPool2d(2, 1), nn.AvgPool2d(2, 1),
+        nn.Flatten(), nn.Linear(32, 3)
+    )  # fmt: skip
+    if images.dtype.itemsize == 8:
+        model.double()
+    for momentum, loss in ((0.0, nn.CrossEntropyLoss()), (0.9, nn.MultiMarginLoss())):
+        optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=momentum)
+        start = nn.Parameter(images.copy())
+        loss(model(start), [0, 2]).backward()
+        optimizer.step()

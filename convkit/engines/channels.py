@@ -1,0 +1,311 @@
+"""Convolutions of network layers: forward, gradient of the samples, gradient of the weights.
+
+All three walk tiles of outputs over samples spread to a line (`channel_tiles`). The gradient of the samples is a correlation of
+the output's gradient with the same weights, rows and channels exchanged; with a stride, one for each remainder of a sample's
+position, from the taps that reach it. No sum depends on the number of workers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from convkit._core import workers as pool
+from convkit._core.boundary import index_map
+from convkit._core.typing import Array, IntArray
+from convkit.engines.channel_tiles import Axis, Pass, Tile, cut, row_blocks
+from convkit.engines.pieces import ALONE, flat
+from convkit.kernels.channel_blocks import LEAST, PRODUCTS, SUMS
+from convkit.kernels.channels import add_outputs, add_partial, correlate_tiles, multiply_tiles, pack
+
+# Seconds of a multiply-add in float32.
+PRODUCT = 2.2e-11
+# Partial sums of the gradient of the weights, and the bytes they may take.
+PARTS, PARTIAL_BYTES = 16, 1 << 23
+
+
+class _Kept(threading.local):
+    """Memory of each thread, one array for a purpose, kept at the largest size that was asked for."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[tuple[str, str], Array] = {}
+
+    def get(self, dtype: np.dtype[Any], size: int, purpose: str) -> Array:
+        """At least `size` elements."""
+        array = self._arrays.get((dtype.char, purpose))
+        if array is None or array.size < size:
+            array = self._arrays[dtype.char, purpose] = np.empty(size, dtype)
+        return array
+
+
+_kept = _Kept()
+# A tile, its numbers and tables as kernels take them, and its pieces.
+_Job: TypeAlias = tuple[Tile, tuple[Any, ...], tuple[IntArray, ...], IntArray]
+
+
+def buffers(dtype: np.dtype[Any], tile: Tile) -> tuple[Array, Array]:
+    """Memory of this thread for the spread samples of a tile, and for results that are kept apart."""
+    return _kept.get(dtype, tile.spread.size, "samples"), _kept.get(dtype, tile.spare, "results")
+
+
+class Convolution(NamedTuple):
+    """What a layer computes: correlation of samples (N, C_in, *S) with weights (C_out, C_in / groups, *K).
+
+    `padding` samples go before and after each axis, of values that `boundary` tells; the sums are `stride` samples
+    apart, their taps `dilation`.
+    """
+
+    samples: tuple[int, ...]
+    weights: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    boundary: str
+    groups: int
+    dtype: np.dtype[Any]
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        """Shape of the results, (N, C_out, *O)."""
+        outputs = (
+            (n + before + after - d * (k - 1) - 1) // s + 1
+            for n, k, s, d, (before, after) in zip(
+                self.samples[2:], self.weights[2:], self.stride, self.dilation, self.padding, strict=True)
+        )
+        return (self.samples[0], self.weights[0], *outputs)
+
+
+@lru_cache(maxsize=256)
+def prepare(convolution: Convolution) -> PreparedConvolution:
+    """Everything of a layer's convolutions but its numbers."""
+    return PreparedConvolution(convolution)
+
+
+class _Correlation:
+    """A correlation that waits for samples, weights and results.
+
+    The weight of row r, channel c and tap t of a group is found ``weights`` = (group, row, channel) apart, at ``order[t]``.
+    """
+
+    def __init__(self, p: Pass, order: IntArray, weights: tuple[int, int, int], boundary: str, dtype: np.dtype[Any]) -> None:
+        z, y, x = p.axes
+        plane = y.extent * x.extent
+        out_channel = z.extent * plane
+        self.dtype = dtype
+        self.alone = p.items * p.work * PRODUCT * dtype.itemsize / 4 < ALONE
+        self.tiles = cut(p)
+        # What kernels take: see `spread` and `correlate_tiles`.
+        self.shape = (p.groups * p.channels, z.source, y.source, x.source)
+        self.sizes = (p.groups, p.channels, p.rows, out_channel, p.out_item)
+        self.maps = (z.sources(boundary), y.sources(boundary), x.sources(boundary))
+        self.lows = (z.low, y.low, x.low)
+        self.steps = (z.step, y.step, x.step)
+        inner = all(a.low >= 0 and a.high < a.source for a in p.axes)
+        # Stored rows and columns are then neighbours among the samples too.
+        spreads = [tile.spread for tile, _ in self.tiles]
+        straight = x.step == 1 and all(s.runs.size == 1 and (np.diff(s.rows) == 1).all() for s in spreads)
+        self.edges = -int(straight) if inner else 1 if boundary == "zero" else 2
+        self._order, self._weights = order, weights
+        self._packed = p.groups * p.rows * p.channels * order.size
+        self._blocks = row_blocks(p.rows, SUMS)
+        self._jobs = [self._job(tile, pieces, (z.stride * plane, y.stride * x.extent, x.stride)) for tile, pieces in self.tiles]
+        self._parts = [(job, i, i + 1) for job in self._jobs for i in range(len(job[3]))]
+
+    def _job(self, tile: Tile, pieces: IntArray, to_out: tuple[int, int, int]) -> _Job:
+        s = tile.spread
+        numbers = (tile.shape, s.n_cols, s.strides, tile.pitch, tile.kept, to_out)
+        return tile, numbers, (s.depths, s.rows, s.runs, s.shifts, s.offsets, *tile.vectors.sums), pieces
+
+    def __call__(self, x: Array, w: Array, bias: Array, out: Array, workers: int, relu: bool) -> None:
+        """Write the correlation into `out`, all arrays flat."""
+        packed = _kept.get(self.dtype, self._packed, "weights")
+        pack(w, self._order, self.sizes[0], self._weights, self.sizes[1], self._blocks, packed)
+
+        def work(part: tuple[_Job, int, int]) -> None:
+            (tile, numbers, tables, pieces), first, last = part
+            buffer, spare = buffers(self.dtype, tile)
+            correlate_tiles(x, self.shape, packed, bias, relu, out, buffer, spare, self.sizes, self._blocks, self.maps,
+                            self.lows, self.steps, self.edges, numbers, tables, pieces, first, last)
+
+        if self.alone or workers == 1:
+            for job in self._jobs:
+                work((job, 0, len(job[3])))
+        else:
+            pool.run(work, self._parts, workers)
+
+
+class _Products:
+    """The gradient of the weights of a correlation, that waits for samples and gradients of its results."""
+
+    def __init__(self, correlation: _Correlation, p: Pass) -> None:
+        c = self._correlation = correlation
+        self._blocks = row_blocks(p.rows, PRODUCTS)
+        self._taps = p.channels * math.prod(len(a.taps) for a in p.axes)
+        self._step = self._taps + LEAST
+        self._rows = p.groups * p.rows
+        self._g_shape = (self._rows, *p.outputs)
+        self._g_maps = tuple(np.arange(n) for n in p.outputs)
+        total = sum(len(pieces) for _, pieces in c.tiles)
+        self._parts = max(1, min(PARTS, total, PARTIAL_BYTES // (self._rows * self._step * c.dtype.itemsize)))
+        # Part i sums the pieces from i * total / parts on, in their order.
+        bounds = itertools.pairwise(i * total // self._parts for i in range(self._parts + 1))
+        jobs = [self._job(tile, pieces, p.channels) for tile, pieces in c.tiles]
+        self._jobs = [list(_between(jobs, first, last)) for first, last in bounds]
+        # Of large weights there are few parts: their rows are work to share, though each share spreads the samples anew.
+        shares = 1 if c.alone else max(1, min(len(self._blocks), PARTS // 2 // self._parts))
+        cuts = [i * len(self._blocks) // shares for i in range(shares + 1)]
+        begins = [0, *np.cumsum(self._blocks[:, 0]).tolist()]
+        self.work = [(part, low, high, begins[low]) for part in range(self._parts) for low, high in itertools.pairwise(cuts)]
+
+    def _job(self, tile: Tile, pieces: IntArray, channels: int) -> _Job:
+        s, vectors = tile.spread, tile.vectors
+        offsets = (np.arange(channels)[:, None] * s.strides[1] + s.offsets).reshape(-1)
+        offsets = np.concatenate([offsets, np.repeat(offsets[-1:], LEAST)])
+        inside, outside = (np.concatenate(pair) for pair in zip(vectors.whole, vectors.ends, strict=True))
+        numbers = (tile.shape, s.n_cols, s.strides, tile.pitch, tile.kept,
+                   (vectors.whole[0].size, vectors.ends[0].size, vectors.keep), self._taps, self._step)
+        at = (np.arange(n) for n in (*tile.shape[1:3], 1))
+        return tile, numbers, (s.depths, s.rows, s.runs, s.shifts, offsets, inside, outside, *at), pieces
+
+    def __call__(self, x: Array, g: Array, out: Array, workers: int) -> None:
+        """Write the gradient into `out`, all arrays flat."""
+        c = self._correlation
+        size = self._rows * self._step
+        partial = _kept.get(c.dtype, self._parts * size, "partial")[: self._parts * size]
+        partial[:] = 0
+
+        def work(piece: tuple[int, int, int, int]) -> None:
+            part, *blocks = piece
+            for (tile, numbers, tables, pieces), first, last in self._jobs[part]:
+                buffer, spare = buffers(c.dtype, tile)
+                multiply_tiles(x, c.shape, g, self._g_shape, partial[part * size :], buffer, spare, c.sizes, self._blocks,
+                               c.maps, c.lows, c.steps, c.edges, self._g_maps, (0, 0, 0), 1, 0, numbers, tables, pieces, first,
+                               last, *blocks)
+
+        pool.run(work, self.work, 1 if c.alone else workers)
+        add_partial(partial, self._parts, self._rows, self._step, self._taps, out)
+
+
+def _between(jobs: list[_Job], first: int, last: int) -> Iterator[tuple[_Job, int, int]]:
+    """Pieces ``first:last`` of all: each job that has some of them, and which of its own."""
+    begin = 0
+    for job in jobs:
+        low, high = max(first - begin, 0), min(last - begin, len(job[3]))
+        if low < high:
+            yield job, low, high
+        begin += len(job[3])
+
+
+def _folded(gradient: Array, axis: int, n: int, sources: IntArray, before: int) -> Array:
+    """The gradient of `n` samples along an axis from that of the extended axis, whose samples have these `sources`."""
+    lines = np.moveaxis(gradient, axis, 0)
+    whole = lines[before : before + n].copy()
+    for position in (*range(before), *range(before + n, len(sources))):
+        whole[sources[position]] += lines[position]
+    return np.moveaxis(whole, 0, axis)
+
+
+class PreparedConvolution:
+    """A layer's convolutions, to be called with contiguous arrays of its shapes and dtype."""
+
+    def __init__(self, convolution: Convolution) -> None:
+        self.convolution = convolution
+        self._kernel = (1,) * (5 - len(convolution.weights)) + convolution.weights[2:]
+        self._zeros = np.zeros(convolution.samples[1] + convolution.weights[0], convolution.dtype)
+
+    def _axes(self, sizes: Sequence[int], ones: int = 1) -> tuple[int, ...]:
+        return (ones,) * (3 - len(sizes)) + tuple(sizes)
+
+    @cached_property
+    def _pass(self) -> Pass:
+        c = self.convolution
+        source, count = self._axes(c.samples[2:]), self._axes(c.out_shape[2:])
+        stride, dilation = self._axes(c.stride), self._axes(c.dilation)
+        before = self._axes([b for b, _ in c.padding], 0)
+        z, y, x = (
+            Axis(o, s, tuple(k * d - b for k in range(n)), tuple(range(n)), m, 0, 1, o)
+            for o, s, d, b, n, m in zip(count, stride, dilation, before, self._kernel, source, strict=True)
+        )
+        return Pass(c.samples[0], c.groups, c.weights[1], c.weights[0] // c.groups, (z, y, x), c.dtype.itemsize)
+
+    @cached_property
+    def _forward(self) -> _Correlation:
+        p, taps = self._pass, math.prod(self._kernel)
+        weights = (p.rows * p.channels * taps, p.channels * taps, taps)
+        return _Correlation(p, np.arange(taps, dtype=np.int64), weights, self.convolution.boundary, self.convolution.dtype)
+
+    @cached_property
+    def _backward(self) -> tuple[list[_Correlation], bool]:
+        """Correlations that make the gradient of the samples (of the padded ones, if that is not by zeros).
+
+        Sample p of an axis meets tap k in output (p + before - k * dilation) / stride: samples whose positions leave the same
+        remainder meet the same taps. Also whether some samples meet none.
+        """
+        c, p = self.convolution, self._pass
+        taps = math.prod(self._kernel)
+        padding = c.padding if c.boundary == "zero" else ((0, 0),) * len(c.padding)
+        sizes = self._axes(self._padded), self._axes(c.out_shape[2:]), self._axes(c.stride), self._axes(c.dilation)
+        before = self._axes([b for b, _ in padding], 0)
+        choices: list[list[Axis]] = []
+        for n, o, s, d, b, kernel in zip(*sizes, before, self._kernel, strict=True):
+            axes = []
+            for r in range(min(s, n)):
+                met = tuple(k for k in range(kernel) if (r + b - k * d) % s == 0)
+                axes.append(Axis((n - r + s - 1) // s, 1, tuple((r + b - k * d) // s for k in met), met, o, r, s, n))
+            choices.append(axes)
+        _, height, width = self._kernel
+        weights = (p.rows * p.channels * taps, taps, p.channels * taps)
+        correlations = []
+        for z, y, x in itertools.product(*choices):
+            if z.taps and y.taps and x.taps:
+                order = np.array([(i * height + j) * width + k for i in z.taps for j in y.taps for k in x.taps], np.int64)
+                one = p._replace(channels=p.rows, rows=p.channels, axes=(z, y, x))
+                correlations.append(_Correlation(one, order, weights, "zero", c.dtype))
+        return correlations, len(correlations) < math.prod(len(axes) for axes in choices)
+
+    @property
+    def _padded(self) -> tuple[int, ...]:
+        """Sizes of the axes whose samples have a gradient: padded, unless by zeros."""
+        c = self.convolution
+        if c.boundary == "zero":
+            return c.samples[2:]
+        return tuple(n + before + after for n, (before, after) in zip(c.samples[2:], c.padding, strict=True))
+
+    @cached_property
+    def _products(self) -> _Products:
+        return _Products(self._forward, self._pass)
+
+    def forward(self, x: Array, w: Array, bias: Array | None, out: Array, workers: int, relu: bool = False) -> None:
+        """Write the correlation of `x` with `w`, plus `bias`, into `out`; with `relu` what is below zero becomes zero."""
+        self._forward(flat(x), flat(w), self._zeros if bias is None else flat(bias), out.reshape(-1), workers, relu)
+
+    def input_gradient(self, g: Array, w: Array, out: Array, workers: int) -> None:
+        """Write the gradient of the samples into `out`, from the gradient `g` of the results."""
+        c = self.convolution
+        correlations, holes = self._backward
+        target = out
+        if c.boundary != "zero":
+            target = np.empty((*c.samples[:2], *self._padded), c.dtype)
+        if holes:
+            target[...] = 0
+        gradient, weights, line = flat(g), flat(w), target.reshape(-1)
+        for correlation in correlations:
+            correlation(gradient, weights, self._zeros, line, workers, False)
+        if target is not out:
+            for axis, (n, (before, after)) in enumerate(zip(c.samples[2:], c.padding, strict=True), 2):
+                target = _folded(target, axis, n, index_map(n, before, after, c.boundary), before)
+            out[...] = target
+
+    def weight_gradient(self, x: Array, g: Array, out: Array, workers: int) -> None:
+        """Write the gradient of the weights into `out`: products of `x` and the gradient `g` of the results, summed."""
+        self._products(flat(x), flat(g), out.reshape(-1), workers)
+
+    def bias_gradient(self, g: Array, out: Array) -> None:
+        """Write the gradient of the bias into `out`: the gradient `g` of the results summed over all but channels."""
+        add_outputs(flat(g), g.shape[0], g.shape[1], math.prod(g.shape[2:]), out)
