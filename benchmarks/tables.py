@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.tables`` rewrites the text between ``<!-- table:NAME -->`` and ``<!-- /table -->`` in the README;
 ``--check`` changes nothing and exits 1 if a table is not current. The table ``summary`` has a row for each line of the
-suites (direct, separable, fft, line, volume, filters, curvelets, planner, call), from as many of their files as there are.
+suites (see `AREAS`), from as many of their files as there are.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ def circumstances(found: dict[str, dict]) -> str:
 
 
 # Suites in the order of the table's lines.
-AREAS = ("direct", "separable", "fft", "line", "volume", "filters", "curvelets", "curvelet_quality", "planner", "call")
+AREAS = ("direct", "separable", "fft", "line", "volume", "filters", "curvelets", "curvelet_quality", "networks",
+         "planner", "call")
 TABLES = {"convolution": convolution}
 
 

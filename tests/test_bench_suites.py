@@ -11,7 +11,8 @@ import convkit
 from convkit.bench import rivals
 
 ROOT = Path(__file__).resolve().parent.parent
-AREAS = ("direct", "separable", "fft", "line", "volume", "curvelets", "curvelet_quality", "planner", "call")
+AREAS = ("direct", "separable", "fft", "line", "volume", "curvelets", "curvelet_quality", "networks",
+         "planner", "call")
 needs_opencv = pytest.mark.skipif(not rivals.installed("opencv"), reason="OpenCV is not installed")
 
 
@@ -105,6 +106,17 @@ def test_the_pair_is_timed_beside_the_package_curvelets(load):
     pytest.importorskip("curvelets")
     found = load("curvelets").pair(32, "wavelet", 1).measure(0.0)
     assert found["values"]["pair_wavelet"] == found["times"]["convkit"]["median"] / found["times"]["curvelets"]["median"]
+
+
+def test_a_cell_of_networks_is_timed_beside_torch_from_the_same_weights(load):
+    pytest.importorskip("torch")
+    networks = load("networks")
+    jobs = {"tutorial_4": networks.step("tutorial_4", networks.tutorial_nets, 2, 1), "conv": networks.layer(1, 8, 1),
+            "inference": networks.inference(1)}
+    for key, job in jobs.items():
+        found = job.measure(0.0)
+        assert "wrong" not in found
+        assert set(found["values"]) == {key}
 
 
 def test_cells_of_quality(load):

@@ -771,3 +771,12 @@ def test_examples_in_docstrings_run(name):
         for test in doctest.DocTestFinder().find(module):
             said = []
             assert runner.run(test, out=said.append).failed == 0, "".join(said)
+
+
+def test_dropout_as_a_function_draws_from_the_seeded_source():
+    drawn = []
+    for _ in range(2):
+        nn.manual_seed(7)
+        drawn.append(nn.functional.dropout(np.ones(64, np.float32)))
+    assert np.array_equal(*drawn)
+    assert 0 < np.count_nonzero(drawn[0]) < 64

@@ -52,23 +52,24 @@ def _gathered(lines: list[Array], size: int) -> Array:
     return np.concatenate(lines, out=scratch(lines[0].dtype, size, "gradients")[:size])
 
 
-def _over(size: int, step: Callable[[slice], object]) -> None:
-    """Call ``step(slice)`` for pieces of a run, on as many workers as gain."""
+def _over(kernel: Callable[..., object], arrays: Sequence[Array], factors: Sequence[object]) -> None:
+    """Call a kernel with pieces of arrays of one length, on as many workers as gain."""
+    size = arrays[0].size
     if size < 2 * PIECE:
-        step(slice(None))
+        kernel(*arrays, *factors)
         return
     workers = pool.available()
     count = min(workers, size // PIECE)
     bounds = [size * i // count for i in range(count + 1)]
-    pool.run(step, [slice(first, last) for first, last in pairwise(bounds)], workers)
+    pieces = [slice(first, last) for first, last in pairwise(bounds)]
+    pool.run(lambda piece: kernel(*[array[piece] for array in arrays], *factors), pieces, workers)
 
 
 def sgd(parameters: Array, gradients: Sequence[Array], first: int, rate: float, decay: float) -> None:
     """Step of plain gradient descent: `gradients` are those of neighbours from element `first` of the flat parameters on."""
     real = parameters.dtype.type
     for begin, g in _runs(gradients, first):
-        p = parameters[begin : begin + g.size]
-        _over(g.size, lambda s, p=p, g=g: update.sgd(p[s], g[s], real(rate), real(decay)))  # type: ignore[misc]
+        _over(update.sgd, (parameters[begin : begin + g.size], g), (real(rate), real(decay)))
 
 
 def sgd_momentum(parameters: Array, gradients: Sequence[Array], first: int, velocity: Array, rate: float, decay: float,
@@ -77,5 +78,5 @@ def sgd_momentum(parameters: Array, gradients: Sequence[Array], first: int, velo
     real = parameters.dtype.type
     factors = real(rate), real(decay), real(momentum), real(share), real(momentum if nesterov else 0)
     for begin, g in _runs(gradients, first):
-        p, v = parameters[begin : begin + g.size], velocity[begin : begin + g.size]
-        _over(g.size, lambda s, p=p, g=g, v=v: update.sgd_momentum(p[s], g[s], v[s], *factors))  # type: ignore[misc]
+        here = slice(begin, begin + g.size)
+        _over(update.sgd_momentum, (parameters[here], g, velocity[here]), factors)

@@ -94,7 +94,7 @@ def blank(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
 
 
 def _write(tensor: Kind, numbers: Any) -> Kind:
-    data: Array = tensor.data if isinstance(tensor, Tensor) else tensor  # type: ignore[assignment]
+    data: Any = tensor.data if isinstance(tensor, Tensor) else tensor
     if not isinstance(data, np.ndarray):
         raise TypeError(f"init functions write into a Parameter, Tensor or NumPy array; {type(tensor).__name__} cannot be "
                         "written to")

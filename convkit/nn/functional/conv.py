@@ -184,9 +184,11 @@ conv_transpose2d_pair = partial(conv_transpose_pair, dims=2)
 conv_transpose3d_pair = partial(conv_transpose_pair, dims=3)
 
 
-def _convolve(dims: int, x: Any, w: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int, mode: str) -> Any:
-    return apply(conv_pair, x, w, bias, dims=dims, stride=setting(stride), padding=setting(padding), dilation=setting(dilation),
-                 groups=groups, padding_mode=mode)
+def _convolve(dims: int, x: Kind, w: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int,
+              mode: str) -> Kind:
+    found: Kind = apply(conv_pair, x, w, bias, dims=dims, stride=setting(stride), padding=setting(padding),
+                        dilation=setting(dilation), groups=groups, padding_mode=mode)
+    return found
 
 
 def conv1d(input: Kind, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
@@ -199,7 +201,7 @@ def conv1d(input: Kind, weight: Any, bias: Any = None, stride: Any = 1, padding:
     >>> F.conv1d([[[1.0, 2.0, 4.0, 8.0]]], [[[-1.0, 1.0]]])
     array([[[1., 2., 4.]]])
     """
-    return _convolve(1, input, weight, bias, stride, padding, dilation, groups, padding_mode)  # type: ignore[no-any-return]
+    return _convolve(1, input, weight, bias, stride, padding, dilation, groups, padding_mode)
 
 
 def conv2d(input: Kind, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
@@ -257,7 +259,7 @@ def conv2d(input: Kind, weight: Any, bias: Any = None, stride: Any = 1, padding:
     array([[[[52.5, 60.5],
              [76.5, 84.5]]]])
     """
-    return _convolve(2, input, weight, bias, stride, padding, dilation, groups, padding_mode)  # type: ignore[no-any-return]
+    return _convolve(2, input, weight, bias, stride, padding, dilation, groups, padding_mode)
 
 
 def conv3d(input: Kind, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
@@ -271,12 +273,14 @@ def conv3d(input: Kind, weight: Any, bias: Any = None, stride: Any = 1, padding:
     >>> F.conv3d(np.ones((1, 1, 3, 4, 5)), np.ones((2, 1, 3, 3, 3))).shape
     (1, 2, 1, 2, 3)
     """
-    return _convolve(3, input, weight, bias, stride, padding, dilation, groups, padding_mode)  # type: ignore[no-any-return]
+    return _convolve(3, input, weight, bias, stride, padding, dilation, groups, padding_mode)
 
 
-def _transpose(dims: int, x: Any, w: Any, bias: Any, stride: Any, padding: Any, extra: Any, groups: int, dilation: Any) -> Any:
-    return apply(conv_transpose_pair, x, w, bias, dims=dims, stride=setting(stride), padding=setting(padding),
-                 output_padding=setting(extra), groups=groups, dilation=setting(dilation))
+def _transpose(dims: int, x: Kind, w: Any, bias: Any, stride: Any, padding: Any, extra: Any, groups: int,
+               dilation: Any) -> Kind:
+    found: Kind = apply(conv_transpose_pair, x, w, bias, dims=dims, stride=setting(stride), padding=setting(padding),
+                        output_padding=setting(extra), groups=groups, dilation=setting(dilation))
+    return found
 
 
 def conv_transpose1d(input: Kind, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
@@ -289,7 +293,7 @@ def conv_transpose1d(input: Kind, weight: Any, bias: Any = None, stride: Any = 1
     >>> F.conv_transpose1d([[[1.0, 2.0]]], [[[1.0, 1.0, 1.0]]], stride=2)
     array([[[1., 1., 3., 2., 2.]]])
     """
-    return _transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)  # type: ignore[no-any-return]
+    return _transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def conv_transpose2d(input: Kind, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
@@ -334,7 +338,7 @@ def conv_transpose2d(input: Kind, weight: Any, bias: Any = None, stride: Any = 1
              [2., 4., 2.],
              [1., 2., 1.]]]])
     """
-    return _transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)  # type: ignore[no-any-return]
+    return _transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def conv_transpose3d(input: Kind, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
@@ -348,4 +352,4 @@ def conv_transpose3d(input: Kind, weight: Any, bias: Any = None, stride: Any = 1
     >>> F.conv_transpose3d(np.ones((1, 1, 2, 2, 2)), np.ones((1, 3, 2, 2, 2)), stride=2).shape
     (1, 3, 4, 4, 4)
     """
-    return _transpose(3, input, weight, bias, stride, padding, output_padding, groups, dilation)  # type: ignore[no-any-return]
+    return _transpose(3, input, weight, bias, stride, padding, output_padding, groups, dilation)

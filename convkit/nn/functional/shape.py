@@ -15,6 +15,7 @@ from convkit.autodiff.pairs import Pair
 from convkit.autodiff.pairs import concatenate as concatenate_pair
 from convkit.autodiff.pairs import flatten as flatten_pair
 from convkit.nn.functional.operands import numbers, setting
+from convkit.nn.init import shared_generator
 
 __all__ = ["concatenate", "concatenate_pair", "dropout", "dropout_pair", "flatten", "flatten_pair", "pad", "pad_pair",
            "vanilla_dropout", "vanilla_dropout_pair"]
@@ -23,8 +24,6 @@ Kind = TypeVar("Kind")
 
 # PyTorch's words for what lies beyond the edge, as `convkit._core.boundary` calls them.
 MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-
-_generator = np.random.default_rng()
 
 
 def refuse_reach(name: str, mode: str, pads: Sequence[tuple[int, int]], lengths: Sequence[int]) -> None:
@@ -123,7 +122,7 @@ def pad(input: Kind, pad: Sequence[int], mode: str = "constant", value: float | 
 
 def _kept(x: Any, keep: float, generator: np.random.Generator | None) -> Array:
     """Which elements stay, each with probability `keep`."""
-    kept: Array = (_generator if generator is None else generator).random(x.shape, np.float32) < keep
+    kept: Array = (shared_generator() if generator is None else generator).random(x.shape, np.float32) < keep
     return kept
 
 

@@ -135,7 +135,8 @@ def _sources(layer: Layer, shape: tuple[int, ...], extents: list[Interval]) -> l
 def _pads(layer: Any, axes: int) -> Sequence[Interval]:
     """Samples that a layer puts before and after each axis."""
     if hasattr(layer, "pads"):
-        return layer.pads()  # type: ignore[no-any-return]
+        found: Sequence[Interval] = layer.pads()
+        return found
     return [(p, p) for p in several(getattr(layer, "padding", 0), axes)]
 
 
