@@ -24,10 +24,10 @@ class Loss(Module):
         """The operation, with its further operands and settings."""
         raise NotImplementedError
 
-    def forward(self, input: Any, target: Any) -> Any:
-        """Compute the loss."""
+    def forward(self, input: Any, target: Any, *more: Any) -> Any:
+        """Compute the loss, of `more` operands than these where it has some."""
         pair, operands, settings = self.operation()
-        return apply(pair, input, target, *operands, **settings)
+        return apply(pair, input, target, *more, *operands, **settings)
 
     def of_arrays(self, prediction: Array, target: Any) -> tuple[Array, Array]:
         """The loss of arrays, one number, and its gradient with respect to the prediction."""
@@ -197,11 +197,6 @@ class GaussianNLLLoss(Loss):
         """The loss."""
         return Operation(functional.gaussian_nll_loss_pair, (), {
             "full": self.full, "eps": self.eps, "reduction": self.reduction})
-
-    def forward(self, input: Any, target: Any, var: Any) -> Any:  # type: ignore[override]
-        """Compute the loss."""
-        pair, _, settings = self.operation()
-        return apply(pair, input, target, var, **settings)
 
     def of_arrays(self, prediction: Array, target: Any) -> tuple[Array, Array]:
         """Not available: this loss has a third operand."""

@@ -106,10 +106,10 @@ class Module:
 
     def locate(self, error: BaseException) -> None:
         """Put the name of the layer that refused its input, if one did, before the message."""
-        layer = getattr(error, "layer", None)
+        layer, story = vars(error).get("refused", (None, ""))
         for name, module in self.named_modules():
             if module is layer and name:
-                error.args = (f"{name}: {error.story}",)  # type: ignore[attr-defined]
+                error.args = (f"{name}: {story}",)
 
     def pass_through(self, x: Array, wanted: bool) -> tuple[Array, Pass | None]:
         """Result for an array, and the way back without a tape over all of it.

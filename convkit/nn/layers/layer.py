@@ -83,8 +83,8 @@ class Layer(Module):
     def _explain(self, error: BaseException, x: Any) -> None:
         """Put what this layer is before what is wrong."""
         story = self.misfit(tuple(np.shape(x.data if isinstance(x, Tensor) else x))) or str(error)
-        error.layer, error.story = self, f"{self!r}: {story}"  # type: ignore[attr-defined]
-        error.args = (error.story,)  # type: ignore[attr-defined]
+        error.args = (f"{self!r}: {story}",)
+        vars(error)["refused"] = self, error.args[0]
 
     def pass_through(self, x: Array, wanted: bool, **more: Any) -> tuple[Array, Pass | None]:
         """As `Module.pass_through`, by the operation itself, with `more` settings."""
