@@ -35,6 +35,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from convkit._core.memory import unshared
 from convkit._core.typing import Array
 
 Vjp: TypeAlias = Callable[[Any, Sequence[bool]], Sequence[Any]]
@@ -180,7 +181,7 @@ def run_backward(root: Node | Leaf, gradient: Array, retain_graph: bool) -> None
             for parent, piece in zip(parents, pieces, strict=True):
                 if parent is None or piece is None:
                     continue
-                own = piece is not total and piece.base is None
+                own = piece is not total and unshared(piece)
                 if piece.shape != parent.shape:
                     piece, own = _sum_to(piece, parent.shape), True
                 if piece.dtype != parent.dtype:

@@ -18,6 +18,7 @@ import numpy as np
 
 from convkit._core import workers as pool
 from convkit._core.boundary import index_map
+from convkit._core.memory import empty
 from convkit._core.typing import Array, IntArray
 from convkit.engines.channel_tiles import Axis, Pass, Tile, cut, row_blocks
 from convkit.engines.pieces import ALONE, flat
@@ -291,7 +292,7 @@ class PreparedConvolution:
         correlations, holes = self._backward
         target = out
         if c.boundary != "zero":
-            target = np.empty((*c.samples[:2], *self._padded), c.dtype)
+            target = empty((*c.samples[:2], *self._padded), c.dtype)
         if holes:
             target[...] = 0
         gradient, weights, line = flat(g), flat(w), target.reshape(-1)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convkit._core import workers as pool
+from convkit._core.memory import empty
 from convkit._core.typing import Array
 from convkit.engines.pieces import ALONE, flat
 from convkit.kernels.normalize import normalize, normalize_gradient
@@ -51,7 +52,7 @@ def gradient(x: Array, g: Array, y: Array | None, moments: Moments, weights: Arr
              workers: int) -> tuple[Array, ...]:
     """Gradients of samples, weights and biases; `y` are the results where their negative part was cut off."""
     items, channels, size = x.shape[0], x.shape[1], math.prod(x.shape[2:])
-    by_x = np.empty(x.shape, x.dtype)
+    by_x = empty(x.shape, x.dtype)
     by_weight, by_bias = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
     samples, slopes, w = flat(x), flat(g), flat(weights)
     results = samples if y is None else flat(y)

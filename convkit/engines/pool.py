@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convkit._core import workers as pool
+from convkit._core.memory import empty
 from convkit._core.typing import Array, IntArray
 from convkit.engines.pieces import ALONE, flat
 from convkit.kernels.pool import max_gradient, max_pairs, max_windows, mean_gradient, mean_windows
@@ -68,7 +69,7 @@ class PreparedMax:
     def forward(self, x: Array, out: Array, workers: int) -> Array:
         """Write the largest samples of the planes `x` into `out`; the numbers of their taps come back."""
         w, samples, results = self.windows, flat(x), out.reshape(-1)
-        codes = np.empty(out.size, self._codes)
+        codes = empty((out.size,), np.dtype(self._codes))
 
         def work(first: int, last: int) -> None:
             if self._side_by_side:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from convkit._core.memory import empty
 from convkit._core.typing import Array
 from convkit.autodiff import apply, tanh
 from convkit.autodiff.pairs import Pair, axes_of
@@ -25,7 +26,7 @@ Kind = TypeVar("Kind")
 def masked(g: Any, y: Array) -> Array:
     """The gradient `g` of a rectifier's result `y`, handed on to what it rectified."""
     g = np.asarray(g, y.dtype)
-    result = np.empty(y.shape, y.dtype)
+    result = empty(y.shape, y.dtype)
     rectify_gradient(flat(g), flat(y), result.reshape(-1))
     return result
 
@@ -33,7 +34,7 @@ def masked(g: Any, y: Array) -> Array:
 def relu_pair(x: Any) -> Pair:
     """The positive part."""
     x = numbers(x)
-    y = np.empty(x.shape, x.dtype)
+    y = empty(x.shape, x.dtype)
     rectify(flat(x), y.reshape(-1))
     return y, lambda g, wanted: (masked(g, y),)
 

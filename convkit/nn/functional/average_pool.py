@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from convkit._core.memory import empty
 from convkit._core.workers import available
 from convkit.autodiff import apply
 from convkit.autodiff.pairs import Pair
@@ -60,11 +61,11 @@ def _mean(x: Any, plan: pool.PreparedMean, out_shape: tuple[int, ...]) -> Pair:
     """The means of windows prepared for `x`."""
     x = numbers(x)
     shape, dtype = x.shape, x.dtype
-    y, workers = np.empty(out_shape, dtype), available()
+    y, workers = empty(out_shape, dtype), available()
     plan.forward(x, y, workers)
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        result = np.empty(shape, dtype)
+        result = empty(shape, dtype)
         plan.gradient(np.asarray(g, dtype), result, workers)
         return (result,)
 

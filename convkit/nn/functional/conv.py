@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from convkit._core.memory import empty
 from convkit._core.workers import available
 from convkit.autodiff import apply
 from convkit.autodiff.pairs import Pair
@@ -98,7 +99,7 @@ def conv_pair(x: Any, w: Any, bias: Any = None, *, dims: int, stride: Any = 1, p
                           padding_mode, dtype)
     x = like(x, dtype)
     plan, workers = layout.plan, available()
-    y = np.empty(layout.out, dtype)
+    y = empty(layout.out, dtype)
     plan.forward(x, w, bias if bias is None else like(bias, dtype), y, workers, relu)
     kept = y if relu else None
 
@@ -106,10 +107,10 @@ def conv_pair(x: Any, w: Any, bias: Any = None, *, dims: int, stride: Any = 1, p
         g = (np.asarray(g, dtype) if kept is None else masked(g, kept)).reshape(layout.batch_out)
         by_x = by_w = by_bias = None
         if wanted[0]:
-            by_x = np.empty(x.shape, dtype)
+            by_x = empty(x.shape, dtype)
             plan.input_gradient(g, w, by_x, workers)
         if wanted[1]:
-            by_w = np.empty(w.shape, dtype)
+            by_w = empty(w.shape, dtype)
             plan.weight_gradient(x, g, by_w, workers)
         if bias is not None and wanted[2]:
             by_bias = np.empty(w.shape[0], dtype)
@@ -154,7 +155,7 @@ def conv_transpose_pair(x: Any, w: Any, bias: Any = None, *, dims: int, stride: 
                          dilation, dtype)
     x = like(x, dtype)
     plan, workers = layout.plan, available()
-    y = np.empty(layout.out, dtype)
+    y = empty(layout.out, dtype)
     plan.input_gradient(x.reshape(layout.batch), w, y, workers)
     if bias is not None:
         y += like(bias, dtype).reshape(-1, *(1,) * dims)
@@ -163,10 +164,10 @@ def conv_transpose_pair(x: Any, w: Any, bias: Any = None, *, dims: int, stride: 
         g = np.asarray(g, dtype).reshape(layout.batch_out)
         by_x = by_w = by_bias = None
         if wanted[0]:
-            by_x = np.empty(x.shape, dtype)
+            by_x = empty(x.shape, dtype)
             plan.forward(g, w, None, by_x, workers)
         if wanted[1]:
-            by_w = np.empty(w.shape, dtype)
+            by_w = empty(w.shape, dtype)
             plan.weight_gradient(g, x.reshape(layout.batch), by_w, workers)
         if bias is not None and wanted[2]:
             by_bias = np.empty(g.shape[1], dtype)

@@ -8,8 +8,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from convkit._core.memory import empty
+from convkit._core.workers import available
 from convkit.autodiff import apply
 from convkit.autodiff.pairs import Pair
+from convkit.engines.dense import product
 from convkit.nn.functional.activation import masked
 from convkit.nn.functional.operands import like, parameter_dtype
 
@@ -26,7 +29,9 @@ def linear_pair(x: Any, w: Any, bias: Any = None, *, relu: bool = False) -> Pair
     shape = x.shape
     matrix = len(shape) == 2
     rows = x if matrix else x.reshape(-1, w.shape[1])
-    y = rows @ w.T
+    workers = available()
+    y = empty((rows.shape[0], w.shape[0]), dtype)
+    product(rows, w.T, y, workers)
     if bias is not None:
         y += bias
     if relu:
@@ -38,10 +43,16 @@ def linear_pair(x: Any, w: Any, bias: Any = None, *, relu: bool = False) -> Pair
         g = g if matrix else g.reshape(-1, w.shape[0])
         if kept is not None:
             g = masked(g, kept)
-        by_x = g @ w if wanted[0] else None
-        by_w = g.T @ rows if wanted[1] else None
-        by_bias = np.add.reduce(g, 0) if bias is not None and wanted[2] else None
-        return by_x if matrix or by_x is None else by_x.reshape(shape), by_w, by_bias
+        by_x = by_w = by_bias = None
+        if wanted[0]:
+            by_x = empty(shape, dtype)
+            product(g, w, by_x.reshape(rows.shape), workers)
+        if wanted[1]:
+            by_w = empty(w.shape, dtype)
+            product(g.T, rows, by_w, workers)
+        if bias is not None and wanted[2]:
+            by_bias = np.add.reduce(g, 0)
+        return by_x, by_w, by_bias
 
     return y if matrix else y.reshape(*shape[:-1], w.shape[0]), vjp
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from convkit._core.memory import empty
 from convkit._core.typing import Array
 from convkit._core.workers import available
 from convkit.autodiff import Tensor, apply
@@ -55,7 +56,7 @@ def batch_norm_pair(x: Any, weight: Any = None, bias: Any = None, *, running_mea
     else:
         # Copies: a training pass may move the running moments before the VJP is called.
         moments = normalize.Moments(running[0].copy(), running[1].copy(), True)
-    y = np.empty(x.shape, dtype)
+    y = empty(x.shape, dtype)
     workers = available()
     normalize.forward(x, moments, weights, biases, eps, relu, y, workers)
     if training:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from convkit._core.memory import empty
 from convkit._core.typing import Array, IntArray
 from convkit._core.workers import available
 from convkit.autodiff import Tensor, apply
@@ -84,7 +85,7 @@ def _found(x: Any, *, plan: pool.PreparedMax, y: Array, codes: Array, workers: i
     shape, dtype = x.shape, y.dtype
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        result = np.empty(shape, dtype)
+        result = empty(shape, dtype)
         plan.gradient(np.asarray(g, dtype), codes, result, workers)
         return (result,)
 
@@ -96,7 +97,7 @@ def max_pool_pair(x: Any, *, dims: int, kernel_size: Any, stride: Any = None, pa
     """The largest sample of each window."""
     plan, shape = _maximum(dims, x.shape, kernel_size, stride, padding, dilation, ceil_mode)
     x = numbers(x)
-    y, workers = np.empty(shape, x.dtype), available()
+    y, workers = empty(shape, x.dtype), available()
     return _found(x, plan=plan, y=y, codes=plan.forward(x, y, workers), workers=workers)
 
 
@@ -137,7 +138,7 @@ def _pooled(dims: int, x: Any, return_indices: bool, **settings: Any) -> Any:
     samples = x if isinstance(x, Tensor) else np.asarray(x)
     data = numbers(samples.data if isinstance(samples, Tensor) else samples)
     plan, shape = _maximum(dims, data.shape, *settings.values())
-    y, workers = np.empty(shape, data.dtype), available()
+    y, workers = empty(shape, data.dtype), available()
     codes = plan.forward(data, y, workers)
     indices: IntArray = plan.indices(codes).reshape(shape)
     values = apply(_found, samples, plan=plan, y=y, codes=codes, workers=workers)

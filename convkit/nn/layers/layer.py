@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convkit._core.memory import unshared
 from convkit._core.typing import Array
 from convkit.autodiff import Tensor, apply
 from convkit.nn.module import REFUSED, Module, Pass
@@ -104,7 +105,7 @@ class Layer(Module):
             pieces = vjp(gradient, asked)
             for operand, piece, on in zip(operands, pieces[1:], asked[1:], strict=True):
                 if on and piece is not None:
-                    operand.accumulate(piece, piece is not gradient and piece.base is None)
+                    operand.accumulate(piece, piece is not gradient and unshared(piece))
             return pieces[0] if wanted else None
 
         return result, back
