@@ -139,7 +139,7 @@ def measured_roofs(options: Options) -> list[dict]:
     return [asdict(measure_roof(workers, budget=0.2 if options.quick else 1.0)) for workers in options.workers]
 
 
-def versus(task, calls, rivals, rows, workers, budget, *, eps=None, growth=None, beside=None) -> dict:
+def versus(task, calls, rivals, rows, workers, budget, *, eps=None, growth=None, beside=None, turn=5e-4) -> dict:
     """Verify and time our ``calls`` and those of the rivals; the values of rows are the best rival's time over ours.
 
     ``rows`` maps the key of a row to the rivals of which the best counts; ours is the first of ``calls``.
@@ -153,6 +153,7 @@ def versus(task, calls, rivals, rows, workers, budget, *, eps=None, growth=None,
             float(np.finfo(task.x.dtype).eps) if eps is None else eps,
             beside=beside,
             budget=budget,
+            turn=turn,
         )
     found = {
         "agreement": outcome.agreement if math.isfinite(outcome.agreement) else None,

@@ -26,6 +26,8 @@ ROWS = (
     Row("inference", "tutorial net, batch 1, forward", "torch", mean=5.0),
 )
 RATE, MOMENTUM, CLASSES = 1e-6, 0.9, 10
+# Seconds: training is one step after another, and torch's threads spin for a while after each.
+TURN = 0.03
 
 
 def jobs(options: Options) -> Iterable[Job]:
@@ -120,7 +122,7 @@ def step(key: str, nets: Callable[[], tuple[Any, Any]], batch: int, workers: int
         with set_workers(workers):
             first = [float(call()) for call in (taped, untaped, their)]
             apart = max(abs(value - first[2]) for value in first)
-            found = versus(None, {"convkit": taped}, {}, {}, workers, budget, eps=1.0, growth=1.0,
+            found = versus(None, {"convkit": taped}, {}, {}, workers, budget, eps=1.0, growth=1.0, turn=TURN,
                            beside={"without a tape": untaped, "torch": their})
         if not apart < 1e-4 * abs(first[2]):
             return {**found, "values": {}, "wrong": f"the first losses are {first}"}
@@ -154,7 +156,8 @@ def layer(batch: int, side: int, workers: int) -> Job:
 
         with set_workers(workers):
             apart = float(np.abs(mine() - their()).max())
-            found = versus(None, {"convkit": mine}, {}, {}, workers, budget, eps=1.0, growth=1.0, beside={"torch": their})
+            found = versus(None, {"convkit": mine}, {}, {}, workers, budget, eps=1.0, growth=1.0, turn=TURN,
+                           beside={"torch": their})
         if not apart < 1e-3:
             return {**found, "values": {}, "wrong": f"gradients differ by {apart}"}
         times = {name: timing["median"] for name, timing in found["times"].items()}
@@ -182,7 +185,8 @@ def inference(workers: int) -> Job:
 
         with set_workers(workers):
             apart = float(np.abs(mine() - their()).max())
-            found = versus(None, {"convkit": mine}, {}, {}, workers, budget, eps=1.0, growth=1.0, beside={"torch": their})
+            found = versus(None, {"convkit": mine}, {}, {}, workers, budget, eps=1.0, growth=1.0, turn=TURN,
+                           beside={"torch": their})
         if not apart < 1e-4:
             return {**found, "values": {}, "wrong": f"results differ by {apart}"}
         times = {name: timing["median"] for name, timing in found["times"].items()}

@@ -54,7 +54,7 @@ left.axhline(0, color="0.8", linewidth=1)
 left.plot(curve, 10 * logistic(curve), color="0.7", linewidth=2, label="10 f(x), three repetitions")
 left.plot(curve, slope.evaluate({x: curve}), color=BLUE, linewidth=2, label="f'(x), symbolic")
 left.plot(at, exact, "o", color=RED, markersize=8, label="f'(x), automatic")
-left.set(xlabel="x", ylim=(-68, 92), title="the same derivative")
+left.set(xlabel="x", ylabel="value", ylim=(-68, 92), title="the same derivative")
 left.legend(frameon=False, loc="upper right", fontsize=12)
 
 middle.loglog(steps, forward, color=GREEN, alpha=0.9, label="forward difference")

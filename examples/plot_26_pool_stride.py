@@ -61,7 +61,7 @@ bars.barh(range(len(shapes)), [side for _, side in shapes], color=[SKY if "pool"
 for at, (_, side) in enumerate(shapes):
     bars.text(side + 3, at, f"{side} x {side}", va="center", fontsize=11)
 bars.set_yticks(range(len(shapes)), [name for name, _ in shapes], fontsize=11)
-bars.set(xlabel="samples along a side", xlim=(0, 255), title="ZFNet, layer by layer")
+bars.set(xlabel="samples along a side", xlim=(0, 275), title="ZFNet, layer by layer")
 bars.invert_yaxis()
 for axes in (lines, bars):
     axes.spines[["top", "right"]].set_visible(False)

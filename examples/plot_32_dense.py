@@ -39,7 +39,7 @@ figure = plt.figure(figsize=(15, 6), layout="constrained")
 figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
 left, middle, right = figure.subfigures(1, 3, width_ratios=(1.25, 0.7, 0.95))
 limit = np.abs(layer.weight.data).max()
-colours = {"cmap": "RdBu", "vmin": -limit, "vmax": limit}
+colours = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
 panel = left.subplots()
 shown = panel.imshow(np.ma.masked_equal(matrix.toarray(), 0), interpolation="nearest", **colours)
 panel.axhline(35.5, color="0.5", linewidth=1)

@@ -26,6 +26,7 @@ CASES = {
     "divide": (lambda a, b: a / b, np.divide, [A34, B34[1]]),
     "divide-number": (lambda a: 1 / a, np.reciprocal, [POSITIVE]),
     "power": (lambda a, b: a**b, np.power, [POSITIVE, B34]),
+    "power-method": (lambda a: a.pow(2), np.square, [A34]),
     "power-number": (lambda a: a**3, lambda a: a**3, [A34]),
     "power-fraction": (lambda a: a**-1.5, lambda a: a**-1.5, [POSITIVE]),
     "power-of-number": (lambda a: 2**a, np.exp2, [A34]),
@@ -65,11 +66,21 @@ CASES = {
     "max": (ad.max, np.max, [A34]),
     "max-axis": (lambda a: ad.max(a, 1).values, lambda a: a.max(1), [A234]),
     "max-keep": (lambda a: a.max(0, keepdim=True)[0], lambda a: a.max(0, keepdims=True), [A34]),
+    "max-axes": (lambda a: ad.max(a, (0, 2)), lambda a: a.max((0, 2)), [A234]),
+    "max-axes-keep": (lambda a: a.max((-1, 0), keepdim=True), lambda a: a.max((0, 2), keepdims=True), [A234]),
     "min": (lambda a: a.min(), np.min, [A34]),
+    "min-axes": (lambda a: a.min((1, 2)), lambda a: a.min((1, 2)), [A234]),
     "min-axis": (lambda a: ad.min(a, -1).values, lambda a: a.min(-1), [A234]),
     "reshape": (lambda a: ad.reshape(a, (2, -1)), lambda a: a.reshape(2, -1), [A34]),
     "view": (lambda a: a.view(4, 3), lambda a: a.reshape(4, 3), [A34]),
     "reshape-listed": (lambda a: a.reshape((-1,)), np.ravel, [A34]),
+    "view-as": (lambda a: a.view_as(Tensor(np.zeros((6, 2)))), lambda a: a.reshape(6, 2), [A34]),
+    "unsqueeze": (lambda a: a.unsqueeze(1), lambda a: a[:, None], [A34]),
+    "unsqueeze-last": (lambda a: ad.unsqueeze(a, -1), lambda a: a[..., None], [A34]),
+    "squeeze": (lambda a: a[:1, :, None].squeeze(), lambda a: a[0], [A34]),
+    "squeeze-axis": (lambda a: ad.squeeze(a[:1, :1], -1), lambda a: a[:1, 0], [A34]),
+    "squeeze-nothing": (lambda a: a[:1].squeeze((1,)), lambda a: a[:1], [A34]),
+    "double": (lambda a: a.double(), lambda a: a, [A34]),
     "flatten": (lambda a: ad.flatten(a, 1), lambda a: a.reshape(2, 12), [A234]),
     "flatten-front": (lambda a: a.flatten(0, -2), lambda a: a.reshape(6, 4), [A234]),
     "transpose": (lambda a: ad.transpose(a, 0, -1), lambda a: a.swapaxes(0, 2), [A234]),
@@ -106,7 +117,7 @@ def test_float32_stays_float32(name):
     function, expected, inputs = CASES[name]
     tensors = [Tensor(x.astype(np.float32), requires_grad=True) for x in inputs]
     result = function(*tensors)
-    if name not in {"multiply-array", "matmul-array", "clip-above"}:  # which have a float64 array in them
+    if name not in {"multiply-array", "matmul-array", "clip-above", "double"}:  # which have float64 in them
         assert result.dtype == np.float32
     np.testing.assert_allclose(result.data, expected(*inputs), rtol=2e-5, atol=1e-5)
     result.sum().backward()
@@ -116,10 +127,11 @@ def test_float32_stays_float32(name):
 
 FUNCTIONS = {
     "unary": (ad.exp, ad.log, ad.sqrt, ad.abs, ad.sin, ad.cos, ad.tanh, ad.sum, ad.mean, ad.var, ad.max, ad.min, ad.argmax,
-              ad.flatten, lambda x: ad.clip(x, 0.5, 1), lambda x: ad.max(x, 1)[0], lambda x: ad.min(x, 0)[1],
+              ad.flatten, ad.squeeze, lambda x: ad.unsqueeze(x, 0), lambda x: ad.max(x, (0, 1)), lambda x: ad.clip(x, 0.5, 1),
+              lambda x: ad.max(x, 1)[0], lambda x: ad.min(x, 0)[1],
               lambda x: ad.reshape(x, (-1,)), lambda x: ad.transpose(x, 0, 1), lambda x: ad.permute(x, (1, 0))),
     "binary": (ad.maximum, ad.minimum, lambda a, b: ad.where(a > 0, a, b), lambda a, b: ad.matmul(a, b.T),
-               lambda a, b: ad.concatenate([a, b]), lambda a, b: ad.stack([a, b])),
+               lambda a, b: ad.concatenate([a, b]), lambda a, b: ad.cat([a, b], dim=1), lambda a, b: ad.stack([a, b])),
 }  # fmt: skip
 
 
@@ -177,6 +189,8 @@ def test_log_at_and_below_zero_warns_as_numpy_does():
 def test_ties_of_max_share_without_an_axis_and_go_to_the_first_along_one():
     x = [[1, 5, 5], [5, 0, 2]]
     assert grad(ad.max, x) == [[0, 1 / 3, 1 / 3], [1 / 3, 0, 0]]
+    assert grad(lambda t: ad.max(t, (0, 1)), x) == grad(ad.max, x)
+    assert grad(lambda t: ad.max(t, (1,)), x) == [[0, 0.5, 0.5], [1, 0, 0]]
     assert grad(lambda t: ad.max(t, 1).values, x) == [[0, 1, 0], [1, 0, 0]]
     assert grad(lambda t: ad.min(t, 0).values, [[1, 2], [1, 3]]) == [[1, 1], [0, 0]]
 
@@ -184,6 +198,7 @@ def test_ties_of_max_share_without_an_axis_and_go_to_the_first_along_one():
 def test_nan_is_the_largest_and_has_the_gradient():
     x = [1, np.nan, 3]
     assert grad(ad.max, x) == [0, 1, 0]
+    assert grad(lambda t: ad.min(t, (1,)), [[1, np.nan], [4, 3]]) == [[0, 1], [0, 1]]
     values, indices = ad.max(Tensor(x), 0)
     assert np.isnan(values.item())
     assert indices.item() == 1
@@ -197,6 +212,8 @@ REFUSED = {
     "an axis of a number": (lambda x: x.sum().mean(0), ValueError, "single number"),
     "an axis twice": (lambda x: x.mean((0, -2)), ValueError, r"dim=\(0, -2\) names an axis .* twice"),
     "max along nothing": (lambda x: x.max(5), ValueError, "dim=5"),
+    "argmax along nothing": (lambda x: x.argmax(5), ValueError, "dim=5"),
+    "matrices that do not fit": (lambda x: x @ x[:, :1], ValueError, r"a has shape \(2, 3\) and b \(2, 1\); the last"),
     "one value's variance": (lambda x: x[:1].var(0), ValueError, "variance of 1 values with correction=1 divides by 0"),
     "permuting some": (lambda x: x.permute(1), ValueError, "names 1 of the 2 axes"),
     "flattening backwards": (lambda x: x.flatten(1, 0), ValueError, "start_dim=1 lies behind end_dim=0"),

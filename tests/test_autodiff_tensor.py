@@ -98,6 +98,19 @@ def test_comparisons_and_integers_are_off_the_tape():
     assert (predicted + labels).dtype == np.int64
 
 
+def test_dtypes_on_and_off_the_tape():
+    x = Tensor(np.array([1.5, -2.5]), requires_grad=True)
+    narrow = x.float()
+    assert (narrow.dtype, narrow.double().dtype, x.long().dtype) == (np.float32, np.float64, np.int64)
+    assert x.long().data.tolist() == [1, -2]
+    assert not x.long().requires_grad
+    (narrow * narrow).sum().backward()
+    assert x.grad.dtype == np.float64
+    assert x.grad.tolist() == [3, -5]
+    assert (x.dim(), x.sum().dim()) == (1, 0)
+    assert x.eq(Tensor([1.5, 0])).numpy().tolist() == [True, False]
+
+
 def test_as_a_number_and_as_a_sequence():
     x = Tensor([[1.5, 2.0], [3.0, 4.0]])
     assert (len(x), x.shape, x.ndim, x.size(), x.size(1), x.numel()) == (2, (2, 2), 2, (2, 2), 2, 4)

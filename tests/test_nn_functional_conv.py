@@ -49,11 +49,12 @@ def test_conv2d_is_its_definition_and_has_its_gradients(stride, padding, dilatio
 
 @pytest.mark.parametrize("dims", [1, 3])
 @pytest.mark.parametrize(("stride", "padding", "dilation"), [(1, 0, 1), (2, 1, 1), (1, 2, 2), (3, 1, 2)])
-def test_other_dimensions(dims, stride, padding, dilation):
-    x, w, b = draw_inputs((2, 2, 6, 5, 4)[: dims + 2]), draw_inputs((2, 2, 2, 3, 2)[: dims + 2]), draw_inputs(2)
-    more = {"stride": stride, "padding": padding, "dilation": dilation}
+@pytest.mark.parametrize("groups", [1, 2])
+def test_other_dimensions(dims, stride, padding, dilation, groups):
+    x, w, b = draw_inputs((2, 2, 6, 5, 4)[: dims + 2]), draw_inputs((2, 2 // groups, 2, 3, 2)[: dims + 2]), draw_inputs(2)
+    more = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     function = getattr(F, f"conv{dims}d")
-    expected = conv_by_loops(x, w, b, (stride,) * dims, [(padding, padding)] * dims, (dilation,) * dims, 1)
+    expected = conv_by_loops(x, w, b, (stride,) * dims, [(padding, padding)] * dims, (dilation,) * dims, groups)
     np.testing.assert_allclose(function(x, w, b, **more), expected, rtol=0, atol=1e-12)
     assert gradcheck(lambda *a: function(*a, **more), [x, w, b])
 
@@ -135,7 +136,8 @@ def test_gradients_are_adjoint(rng, arrays, stride, padding, dilation, groups):
 
 
 @pytest.mark.parametrize(("stride", "padding", "dilation", "extra", "groups"), [
-    (1, 0, 1, 0, 1), (2, 1, 1, 1, 2), ((3, 2), (0, 2), 1, (2, 0), 1), (2, 1, (2, 3), (0, 2), 1), (1, 2, 2, 1, 2)])
+    *((s, p, d, e, g) for (s, d, e), p, g in itertools.product([(1, 1, 0), (2, 1, 1), (1, 2, 1), (3, 2, 2)], [0, 1], [1, 2])),
+    ((3, 2), (0, 2), 1, (2, 0), 1), (2, 1, (2, 3), (0, 2), 1)])
 def test_conv_transpose_is_the_adjoint(rng, stride, padding, dilation, extra, groups):
     x, w, b = draw_inputs((2, 4, 3, 4)), draw_inputs((4, 2, 3, 3)), draw_inputs(2 * groups)
     more = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
@@ -149,9 +151,11 @@ def test_conv_transpose_is_the_adjoint(rng, stride, padding, dilation, extra, gr
 
 
 @pytest.mark.parametrize("dims", [1, 3])
-def test_conv_transpose_in_other_dimensions(dims):
-    x, w, b = draw_inputs((2, 2, 3, 2, 3)[: dims + 2]), draw_inputs((2, 3, 2, 3, 2)[: dims + 2]), draw_inputs(3)
-    assert gradcheck(lambda *a: getattr(F, f"conv_transpose{dims}d")(*a, stride=2, padding=1), [x, w, b])
+@pytest.mark.parametrize(("stride", "padding", "dilation", "groups"), [(2, 1, 1, 1), (1, 0, 2, 2), (3, 1, 2, 1)])
+def test_conv_transpose_in_other_dimensions(dims, stride, padding, dilation, groups):
+    x, w, b = draw_inputs((2, 2, 3, 2, 3)[: dims + 2]), draw_inputs((2, 3, 2, 3, 2)[: dims + 2]), draw_inputs(3 * groups)
+    more = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    assert gradcheck(lambda *a: getattr(F, f"conv_transpose{dims}d")(*a, **more), [x, w, b])
 
 
 def test_relu_in_the_same_pass(rng, arrays):

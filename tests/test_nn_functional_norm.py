@@ -132,6 +132,14 @@ def test_gelu_by_tanh():
     assert 1e-5 < apart < 5e-4
 
 
+def test_nothing_is_changed_in_place():
+    x = draw_inputs((3, 4))
+    before = x.copy()
+    for function, more in ((F.relu, ()), (F.leaky_relu, (0.2,)), (F.elu, (0.5,)), (F.dropout, (0.0, True))):
+        np.testing.assert_array_equal(function(x, *more, True), function(x, *more))
+        np.testing.assert_array_equal(x, before)
+
+
 def test_relu_at_zero_and_of_views():
     x = Tensor(np.array([-1.0, 0.0, 2.0, np.nan]), True)
     F.relu(x).backward(np.array([1.0, 2.0, 3.0, 4.0]))

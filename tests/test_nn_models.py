@@ -146,6 +146,27 @@ def test_all_run_forward_and_backward(model, shape):
     assert all(p.grad is not None for p in model.parameters())
 
 
+@pytest.mark.parametrize(("model", "shape"), [
+    (models.resnet18(10, width=1 / 16), (3, 64, 64)), (models.resnet18(10, "projection", 1 / 16), (3, 64, 64)),
+    (models.plain18(10, 1 / 16), (3, 64, 64)), (models.small_inception()[:-1], (3, 32, 32)),
+    (nn.Sequential(nn.Residual(nn.Sequential(nn.Conv2d(2, 4, 3, 2, 1), nn.ReLU()), nn.ZeroPadShortcut(2, 4, 2)), nn.Flatten(),
+                   nn.Linear(64, 10)), (2, 8, 8)),
+], ids=["resnet18", "resnet18-projection", "plain18", "small_inception", "zero-padded"])
+def test_with_and_without_a_tape_the_gradients_of_blocks_are_the_same_bits(model, shape):
+    x, y, loss = RNG.standard_normal((4, *shape), np.float32), np.array([3, 9, 0, 3]), nn.CrossEntropyLoss()
+    state = model.state_dict()
+    nn.manual_seed(1)
+    value = loss(model(x), y)
+    value.backward()
+    taped = [p.grad for p in model.parameters()]
+    model.zero_grad()
+    model.load_state_dict(state)
+    nn.manual_seed(1)
+    assert model.loss_and_grad(x, y, loss) == value.item()
+    for p, expected in zip(model.parameters(), taped, strict=True):
+        np.testing.assert_array_equal(p.grad, expected)
+
+
 def test_blocks_of_a_residual_net_add_their_input():
     x = np.abs(RNG.standard_normal((2, 4, 6, 6), np.float32))
     for block, expected in (

@@ -6,6 +6,7 @@ import copy
 import doctest
 import importlib
 import math
+import pickle
 import pkgutil
 
 import numpy as np
@@ -436,6 +437,10 @@ def test_refusals_without_a_tape():
     (nn.BatchNorm1d(3), (4, 3)),
     (nn.BatchNorm3d(2), (2, 2, 3, 3, 3)),
     (nn.LocalResponseNorm(3), (2, 4, 3, 3)),
+    (nn.ReflectionPad1d((1, 2)), (2, 3, 4)),
+    (nn.ZeroPad2d((1, 2, -1, 3)), (2, 3, 4, 5)),
+    (nn.CircularPad2d(1), (3, 4, 5)),
+    (nn.ReplicationPad3d((1, 2, 0, 3, 4, 1)), (1, 2, 3, 4, 5)),
     (nn.Flatten(), (2, 3, 4, 5)),
     (nn.Flatten(0, 1), (2, 3, 4, 5)),
     (nn.Softmax(1), (2, 3)),
@@ -466,8 +471,30 @@ def test_each_setting_of_the_layers_reaches_the_function():
     same(nn.Softmax(2), F.softmax, 2)
     same(nn.LogSoftmax(-1), F.log_softmax, -1)
     same(nn.Flatten(2, 3), F.flatten, 2, 3)
+    same(nn.ConstantPad2d((1, 2, 0, 3), -1.5), F.pad, (1, 2, 0, 3), "constant", -1.5)
+    same(nn.ReflectionPad2d((1, 2, 0, 3)), F.pad, (1, 2, 0, 3), "reflect")
+    same(nn.ReplicationPad2d(2), F.pad, (2, 2, 2, 2), "replicate")
+    same(nn.CircularPad2d([1, 2, 0, 3]), F.pad, (1, 2, 0, 3), "circular")
     largest, places = nn.MaxPool2d(2, return_indices=True)(x)
     np.testing.assert_array_equal(x.reshape(2, 4, 81)[0, 0, places[0, 0]], largest[0, 0])
+
+
+def test_settings_changed_between_two_calls_count():
+    x = samples(2, 4, 8, 8)
+    conv, pool, leaky, norm, drop = nn.Conv2d(4, 2, 3), nn.MaxPool2d(2), nn.LeakyReLU(), nn.BatchNorm2d(4), nn.Dropout(0.5)
+    model = nn.Sequential(conv, pool, leaky)
+    for layer in (model, norm, drop):
+        layer(x)
+    conv.stride, pool.kernel_size, leaky.negative_slope, norm.eps, drop.p = (2, 2), 3, 0.5, 1.0, 0.0
+    expected = F.leaky_relu(F.max_pool2d(F.conv2d(x, conv.weight.data, conv.bias.data, 2), 3, 2), 0.5)
+    np.testing.assert_array_equal(model(x).data, expected)
+    np.testing.assert_array_equal(norm(x).data, F.batch_norm(x, training=True, eps=1.0))
+    np.testing.assert_array_equal(drop(x), x)
+    conv.weight = nn.Parameter(samples(5, 4, 2, 2))
+    conv.bias = None
+    np.testing.assert_array_equal(conv(x).data, F.conv2d(x, conv.weight.data, None, 2))
+    conv.double()
+    assert conv(x.astype(np.float64)).dtype == np.float64
 
 
 def test_each_setting_of_the_losses_reaches_the_function():
@@ -547,8 +574,23 @@ def test_layers_refuse_in_the_users_words():
         nn.Linear(36, 2)(samples(2, 3, 4, 5))
     with pytest.raises(ValueError, match=r"MaxPool2d.*expects \(N, C, H, W\); give it before anything is flattened"):
         nn.MaxPool2d(2)(samples(2, 75))
-    with pytest.raises(ValueError, match=r"expects \(N, 3\) or \(N, 3, L\)"):
+    with pytest.raises(ValueError, match=r"expects \(N, 3\) or \(N, 3, L\)$"):
         nn.BatchNorm1d(3)(samples(2, 3, 4, 4))
+    with pytest.raises(ValueError, match=r"expects \(N, 3, H, W\); give a single item a batch axis, x\[None\]"):
+        nn.BatchNorm2d(3)(samples(3, 4, 4))
+    with pytest.raises(ValueError, match=r"or add axes to a single item with x\[None, None\]"):
+        model(samples(5, 5))
+    with pytest.raises(ValueError, match=r"if this is a single item, give it a batch axis"):
+        nn.Linear(36, 2)(samples(4, 9))
+    with pytest.raises(ValueError, match=r"^1: BatchNorm1d\(2, [^:]*\): input of shape \(1, 2\) has one sample"):
+        nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))(samples(1, 3))
+
+    class Forgetful(nn.Module):
+        def forward(self, x):
+            F.relu(x)
+
+    with pytest.raises(TypeError, match=r"^1: Linear.*it got None; does the forward before it return its result\?"):
+        nn.Sequential(Forgetful(), nn.Linear(3, 2))(samples(1, 3))
 
 
 @pytest.mark.parametrize(("make", "said"), [
@@ -559,12 +601,50 @@ def test_layers_refuse_in_the_users_words():
     (lambda: nn.Conv2d(1, 1, 3, padding=-1), "padding=-1 must be 0 or more"),
     (lambda: nn.ConvTranspose2d(1, 1, 3, padding="same"), "must be whole numbers"),
     (lambda: nn.ConvTranspose2d(1, 1, 3, padding_mode="reflect"), "can be 'zeros' only"),
+    (lambda: nn.ConvTranspose2d(1, 1, 3, 2, output_padding=2), "output_padding=2 must be less than the stride or the dilation"),
+    (lambda: nn.Conv2d(1, 1, 3, padding_mode="mirror"), "Conv2d: padding_mode='mirror' is not known; it may be 'zeros'"),
+    (lambda: nn.Conv1d(1, 1, 3, padding="full"), "Conv1d: padding='full' is not known; it may be 'same', 'valid' or numbers"),
+    (lambda: nn.Conv2d(1, 1, 3, 2, "same"), "padding='same' needs stride 1, and stride is 2"),
     (lambda: nn.Linear(3, 0), "out_features=0 must be 1 or more"),
     (lambda: nn.BatchNorm2d(0), "num_features=0 must be 1 or more"),
+    (lambda: nn.BatchNorm2d(2, -1), "eps=-1 must be 0 or more"),
+    (lambda: nn.BatchNorm2d(2, momentum=2), "momentum=2 is the weight of a new batch"),
+    (lambda: nn.LocalResponseNorm(0), "size=0 must be 1 or more"),
+    (lambda: nn.MaxPool2d(0), "MaxPool2d: kernel_size=0 must be 1 or more"),
+    (lambda: nn.MaxPool2d(2, 0), "stride=0 must be 1 or more"),
+    (lambda: nn.MaxPool2d(2, dilation=0), "dilation=0 must be 1 or more"),
+    (lambda: nn.AvgPool2d((2, 4), padding=(1, 3)), "is more than half of kernel_size"),
+    (lambda: nn.AvgPool1d(2, padding=-1), "padding=.* must be 0 or more"),
+    (lambda: nn.AdaptiveAvgPool2d(0), "output_size=0 must be 1 or more"),
+    (lambda: nn.AdaptiveAvgPool2d((1, None, 1)), "output_size=.1, 1, 1. .*one for each of 2 axes"),
+    (lambda: nn.ZeroPad2d((1, 2)), "ZeroPad2d: padding=.1, 2. has 2 numbers; give one, or 4"),
+    (lambda: nn.ZeroPad2d(1)(samples(2, 75)), r"ZeroPad2d.*got an input of shape .2, 75., and expects \(N, C, H, W\)"),
+    (lambda: nn.ReflectionPad2d(5)(samples(1, 1, 5, 5)), "reaches 5 samples beyond an axis of length 5"),
     (lambda: nn.Dropout(1.5), "probability of dropping"),
+    (lambda: nn.MSELoss(reduction="average"), "reduction='average' is not known"),
+    (lambda: nn.HuberLoss(delta=0), "delta=0 must be positive"),
+    (lambda: nn.GaussianNLLLoss(eps=0), "eps=0 must be positive"),
+    (lambda: nn.CrossEntropyLoss(label_smoothing=2), "label_smoothing=2 is the share"),
+    (lambda: nn.MultiMarginLoss(3), "p=3 is not allowed"),
 ])
 def test_settings_are_refused(make, said):
     with pytest.raises(ValueError, match=said):
+        make()
+
+
+@pytest.mark.parametrize(("make", "said"), [
+    (lambda: nn.Conv2d(3, 4.0, 3), "Conv2d: out_channels=4.0 must be a whole number"),
+    (lambda: nn.Conv2d(3, 4, 3.5), "kernel_size=3.5 must be 1 or more, a whole number or one for each of 2 axes"),
+    (lambda: nn.MaxPool2d(2, (1, 1.5)), "must be 1 or more, a whole number or one for each of 2 axes"),
+    (lambda: nn.Linear("3", 4), "in_features='3' must be a whole number"),
+    (lambda: nn.ZeroPad2d(1.5), "padding=1.5 must be made of whole numbers"),
+    (lambda: nn.Conv2d(1, 1, 1, dtype=np.int32), "Conv2d: weight has dtype int32; parameters are float32 or float64"),
+    (lambda: nn.Linear(1, 1, dtype=np.float16), "Linear: weight has dtype float16"),
+    (lambda: nn.BatchNorm2d(1, dtype=np.float16), "BatchNorm2d: weight has dtype float16"),
+    (lambda: nn.GaussianNLLLoss()(np.ones(2), np.ones(2)), "missing 1 required positional argument: 'var'"),
+])
+def test_settings_of_another_kind_are_refused(make, said):
+    with pytest.raises(TypeError, match=said):
         make()
 
 
@@ -780,3 +860,42 @@ def test_dropout_as_a_function_draws_from_the_seeded_source():
         drawn.append(nn.functional.dropout(np.ones(64, np.float32)))
     assert np.array_equal(*drawn)
     assert 0 < np.count_nonzero(drawn[0]) < 64
+
+
+def test_what_a_layer_prepared_follows_its_settings_and_parameters():
+    layer, x = nn.Conv2d(2, 3, 3), samples(1, 2, 8, 8)
+    model = nn.Sequential(layer, nn.ReLU(), nn.MaxPool2d(2))
+
+    def expected():
+        return F.max_pool2d(F.relu(F.conv2d(x, layer.weight.data, layer.bias if layer.bias is None else layer.bias.data,
+                                            layer.stride)), model[2].kernel_size)
+
+    assert model(x).shape == (1, 3, 3, 3)
+    layer.stride = (2, 2)
+    np.testing.assert_array_equal(model(x).data, expected())
+    layer.weight.data = samples(5, 2, 3, 3)
+    layer.bias = None
+    np.testing.assert_array_equal(model(x).data, expected())
+    model[2].kernel_size = model[2].stride = 3
+    np.testing.assert_array_equal(model(x).data, expected())
+    model[1] = model[2] = nn.Identity()
+    assert (model(x).data < 0).any()
+    model.double()
+    assert model(x.astype(float)).dtype == np.float64
+
+
+def test_a_model_that_was_used_is_copied_and_pickled():
+    model, x = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(108, 2)), samples(1, 2, 8, 8)
+    before = model(x).data
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(other(x).data, before)
+        other[0].weight.data[...] = 0
+        assert (other(x).data != before).any()
+    np.testing.assert_array_equal(model(x).data, before)
+
+
+def test_many_shapes_are_not_all_kept():
+    layer = nn.MaxPool1d(2)
+    for n in range(2, 80):
+        assert layer(np.ones((1, 1, n), np.float32)).shape[-1] == n // 2
+    assert len(layer._ready) <= 20

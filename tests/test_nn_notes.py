@@ -85,6 +85,57 @@ for i in range(epochs):
 '''
 
 
+EXAMPLE = '''
+import convkit.autodiff as torch
+import convkit.nn as nn
+import convkit.nn.functional as F
+import convkit.optim as optim
+
+class Net(nn.Module):
+    def __init__(self):
+        super(Net, self).__init__()
+        self.conv1 = nn.Conv2d(1, 8, 3, 1)
+        self.conv2 = nn.Conv2d(8, 8, 3, 1)
+        self.dropout1 = nn.Dropout(0.25)
+        self.fc1 = nn.Linear(72, 16)
+        self.fc2 = nn.Linear(16, 2)
+
+    def forward(self, x):
+        x = F.relu(self.conv1(x), inplace=True)
+        y = self.conv2(F.pad(x, (1, 1, 1, 1)))
+        x = F.max_pool2d(F.relu(torch.cat([x[:, :4], y[:, :4]], dim=1)), 2)
+        x = self.dropout1(x)
+        x = x.view(x.size(0), -1)
+        x = F.relu(self.fc1(x))
+        return F.log_softmax(self.fc2(x), dim=1)
+
+def init_weights(m):
+    if isinstance(m, nn.Linear):
+        nn.init.xavier_uniform_(m.weight)
+        nn.init.zeros_(m.bias)
+
+model = Net()
+model.apply(init_weights)
+optimizer = optim.SGD(filter(lambda p: p.requires_grad, model.parameters()), lr=0.1, momentum=0.9)
+model.train()
+for batch_idx, (data, target) in enumerate(train_loader):
+    optimizer.zero_grad()
+    output = model(data.unsqueeze(1).float())
+    loss = F.nll_loss(output, target)
+    loss.backward()
+    optimizer.step()
+
+model.eval()
+test_loss, correct = 0, 0
+with torch.no_grad():
+    for data, target in test_loader:
+        output = model(data.unsqueeze(1).float())
+        test_loss += F.nll_loss(output, target, reduction='sum').item()
+        pred = output.argmax(dim=1, keepdim=True)
+        correct += pred.eq(target.view_as(pred)).sum().item()
+'''
+
+
 class Batches:
     """2000 batches of four images whose class is a bright row: easy enough to be learnt in no time."""
 
@@ -123,6 +174,24 @@ def test_the_magic_code():
     assert float(names["loss"]) < 1e-10
     np.testing.assert_allclose(network.weight.data, [[1, -2, 0.5]], atol=1e-5)
     np.testing.assert_allclose(network.bias.data, 3, atol=1e-5)
+
+
+def test_a_script_as_users_write_them():
+    """Reshaping, joining, slicing, weights set by hand, and counting, as in PyTorch's examples."""
+    networks.manual_seed(0)
+    rng = np.random.default_rng(3)
+
+    def batches(count):
+        for _ in range(count):
+            labels = rng.integers(0, 2, 16)
+            images = rng.standard_normal((16, 8, 8))
+            images[np.arange(16), :, 2 + 3 * labels] += 2  # a bright column at the left or at the right
+            yield tensor(images), tensor(labels)
+
+    names = {"train_loader": batches(60), "test_loader": list(batches(10))}
+    exec(compile(EXAMPLE, "example", "exec"), names)
+    assert names["correct"] >= 150
+    assert names["test_loss"] / 160 < 0.2
 
 
 def test_two_affine_maps_are_one():

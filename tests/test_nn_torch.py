@@ -7,6 +7,7 @@ import pytest
 
 from convkit import nn, optim
 from convkit.nn import models
+from convkit.nn.layers.layer import Layer
 
 torch = pytest.importorskip("torch")
 
@@ -41,6 +42,10 @@ LAYERS = {
                     ((3,), {"track_running_stats": False}, (4, 3, 5, 6))],
     "BatchNorm3d": [((2,), {}, (3, 2, 2, 3, 4))],
     "LocalResponseNorm": [((3,), {}, (2, 5, 4, 4)), ((2, 0.1, 0.5, 2.0), {}, (2, 5, 4, 4))],
+    **{f"{word}Pad{dims}d": [((1,), {}, (2, 3, 4, 5, 3)[: dims + 2]),
+                             (((1, 0, 2, 1, 0, 1)[: 2 * dims],), {}, (3, 4, 5, 3)[: dims + 1])]
+       for word in ("Zero", "Reflection", "Replication", "Circular") for dims in (1, 2, 3)},
+    **{f"ConstantPad{dims}d": [((1, 2.5), {}, (2, 3, 4, 5, 3)[: dims + 2])] for dims in (1, 2, 3)},
     "Flatten": [((), {}, (2, 3, 4)), ((0, 1), {}, (2, 3, 4))],
     "Identity": [((), {}, (2, 3))],
     "ReLU": [((), {}, (3, 4))],
@@ -97,6 +102,23 @@ def test_layers(name, args, kwargs, shape, dtype):
             close(p.grad, q.grad, dtype, key)
         for (key, b), q in zip(ours.named_buffers(), theirs.buffers(), strict=True):
             close(b, q, dtype, key)
+
+
+def test_every_layer_is_among_them():
+    layers = {name for name in nn.__all__ if isinstance(getattr(nn, name), type) and issubclass(getattr(nn, name), Layer)}
+    assert layers - set(LAYERS) == {"Dropout", "ZeroPadShortcut"}  # of its own test, and not torch's
+
+
+def test_dropout():
+    ours, theirs = nn.Dropout(0.3), torch.nn.Dropout(0.3)
+    x = RNG.standard_normal((300, 400))
+    np.testing.assert_array_equal(ours.eval()(x), theirs.eval()(torch.from_numpy(x)).numpy())
+    ours.train()
+    theirs.train()
+    y, y_theirs = ours(x), theirs(torch.from_numpy(x)).numpy()
+    both = (y != 0) & (y_theirs != 0)
+    np.testing.assert_allclose(y[both], y_theirs[both], rtol=1e-14)
+    assert abs((y == 0).mean() - (y_theirs == 0).mean()) < 6 * np.sqrt(2 * 0.3 * 0.7 / x.size)
 
 
 WEIGHT = np.array([0.5, 2, 1, 0.1])

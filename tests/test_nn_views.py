@@ -239,6 +239,8 @@ FIELDS = {
     "reflected": lambda: [nn.Conv2d(1, 1, 7, padding=3, padding_mode="reflect"), nn.AvgPool2d(2)],
     "wrapped": lambda: [nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular"), nn.AvgPool2d(2)],
     "replicated": lambda: [nn.Conv2d(1, 1, 5, padding=2, padding_mode="replicate"), nn.AvgPool2d(2)],
+    "padded": lambda: [nn.ZeroPad2d((1, 0, 2, -1)), nn.ReflectionPad2d((0, 2, 1, 0)), nn.Conv2d(1, 1, 3), nn.AvgPool2d(2)],
+    "padded by the other end": lambda: [nn.CircularPad2d((0, 1, 1, 0)), nn.Conv2d(1, 1, 3), nn.AvgPool2d(2)],
     "adaptive": lambda: [nn.Conv2d(1, 1, 3), nn.AdaptiveAvgPool2d((4, 3))],
     "mean": lambda: [nn.Conv2d(1, 1, 3), nn.AdaptiveAvgPool2d(1)],
 }
@@ -272,6 +274,8 @@ def test_fields_of_the_tutorial_net_are_5_6_14_and_16():
     assert views.receptive_field(nn.Sequential(nn.MaxPool3d(2)), (2, 4, 4, 4), "0", (1, 0, 1))[0] == slice(2, 4)
     with pytest.raises(IndexError, match="position="):
         views.receptive_field(model, (3, 32, 32), "1", (14, 0))
+    with pytest.raises(ValueError, match=r"layer='0' does not depend on the input at \(0, 3\)"):
+        views.receptive_field(nn.Sequential(nn.ZeroPad2d(1)), (3, 8, 8), "0", (0, 3))
 
 
 # Linear regions.
@@ -332,7 +336,7 @@ def test_each_kind_of_kink_divides(generator):
     for layer, shape in ((nn.MaxPool1d(2), (2, 8)), (nn.MaxPool3d(2), (1, 2, 2, 4))):
         reshaped = views.Plane(*(x.reshape(shape) for x in plane))
         assert views.linear_regions(nn.Sequential(layer), reshaped, 20).count > 1
-    for layer in (nn.Conv2d(1, 1, 3), nn.AvgPool2d(2), nn.Flatten()):
+    for layer in (nn.Conv2d(1, 1, 3), nn.AvgPool2d(2), nn.Flatten(), nn.ReplicationPad2d(1)):
         assert views.linear_regions(nn.Sequential(layer), plane, 20).count == 1
 
 

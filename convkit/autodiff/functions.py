@@ -13,7 +13,7 @@ import numpy as np
 from convkit._core.typing import DTypeLike
 from convkit.autodiff import pairs
 from convkit.autodiff.pairs import Dim
-from convkit.autodiff.tensor import Tensor, apply, extreme, plain
+from convkit.autodiff.tensor import Tensor, apply, extreme, largest_index
 from convkit.autodiff.value import real_array
 
 Kind = TypeVar("Kind")
@@ -181,23 +181,23 @@ def var(x: Any, dim: Dim = None, unbiased: bool = True, keepdim: bool = False) -
     return apply(pairs.var, _samples(x), dim=dim, keepdim=keepdim, correction=int(unbiased))
 
 
-def max(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """Largest element of all, or of each line along one axis together with its index.
+def max(x: Any, dim: Dim = None, keepdim: bool = False) -> Any:
+    """Largest element of all or over several axes, or of each line along one axis together with its index.
 
     Parameters
     ----------
     x : Tensor or array_like
         Any shape.
-    dim : int, optional
-        The axis along which to look.
+    dim : int or sequence of int, optional
+        The axis along which to look, or several; all without it.
     keepdim : bool
-        Keep it, with length 1.
+        Keep them, with length 1.
 
     Returns
     -------
     Tensor, ndarray or (values, indices)
-        One number without `dim`; among several that are largest, the gradient is shared equally. With `dim` a named pair;
-        among several the first is taken, and has the whole gradient. NaN counts as largest.
+        Without `dim` and with several axes the values; among several that are largest, the gradient is shared equally. With
+        one axis a named pair; among several the first is taken, and has the whole gradient. NaN counts as largest.
 
     Examples
     --------
@@ -210,15 +210,14 @@ def max(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     return extreme(_samples(x), dim, keepdim, np.argmax, pairs.largest)
 
 
-def min(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """Smallest element of all, or of each line along one axis together with its index; see `max`."""
+def min(x: Any, dim: Dim = None, keepdim: bool = False) -> Any:
+    """Smallest element of all or over several axes, or of each line along one together with its index; see `max`."""
     return extreme(_samples(x), dim, keepdim, np.argmin, pairs.smallest)
 
 
 def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Index of the first largest element: in the flattened array, or along one axis."""
-    indices = np.argmax(plain(x), dim, keepdims=keepdim)
-    return Tensor(indices) if isinstance(x, Tensor) else indices
+    return largest_index(x, dim, keepdim)
 
 
 def reshape(x: Any, shape: Sequence[int]) -> Any:
@@ -249,6 +248,16 @@ def permute(x: Any, dims: Sequence[int]) -> Any:
     return apply(pairs.permute, _samples(x), dims=dims)
 
 
+def unsqueeze(x: Any, dim: int) -> Any:
+    """A new axis of length 1, which is number `dim` in the result."""
+    return apply(pairs.unsqueeze, _samples(x), dim=dim)
+
+
+def squeeze(x: Any, dim: Dim = None) -> Any:
+    """Without the axes of length 1: all of them, or those in `dim`."""
+    return apply(pairs.squeeze, _samples(x), dim=dim)
+
+
 def _several(tensors: Any) -> tuple[Any, ...]:
     parts = tuple(map(_samples, tensors))
     if not parts:
@@ -259,6 +268,9 @@ def _several(tensors: Any) -> tuple[Any, ...]:
 def concatenate(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Join Tensors or arrays end to end along an axis that they have; the others must be equal."""
     return apply(pairs.concatenate, *_several(tensors), dim=dim)
+
+
+cat = concatenate
 
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:

@@ -150,7 +150,11 @@ def matmul(a: Any, b: Any) -> Pair:
             by_b = by_b[..., 0] if b.ndim == 1 else by_b
         return by_a, by_b
 
-    return a @ b, vjp
+    try:
+        return a @ b, vjp
+    except ValueError:
+        raise ValueError(f"a @ b: a has shape {np.shape(a)} and b {np.shape(b)}; the last axis of a must be as long as the "
+                         "last but one of b (or its only one), and the axes before these must stretch to each other") from None
 
 
 # Reductions.
@@ -187,13 +191,15 @@ def var(x: Any, *, dim: Dim, keepdim: bool, correction: float) -> Pair:
     return y, lambda g, wanted: (_kept(g * (2 / count), axes, keepdim) * apart,)
 
 
-def _largest(function: np.ufunc) -> Callable[[Any], Pair]:
-    def pair(x: Any) -> Pair:
-        y = function.reduce(x, axis=None)
+def _largest(function: np.ufunc) -> Callable[..., Pair]:
+    def pair(x: Any, *, dim: Dim = None, keepdim: bool = False) -> Pair:
+        axes = axes_of(dim, x.ndim)
+        y = function.reduce(x, axis=axes, keepdims=keepdim)
 
         def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-            ties = np.isnan(x) if np.isnan(y) else x == y
-            return (ties * (g / np.count_nonzero(ties)),)
+            most = _kept(y, axes, keepdim)
+            ties = (x == most) | (np.isnan(x) & np.isnan(most))
+            return (ties * (_kept(g, axes, keepdim) / np.count_nonzero(ties, axis=axes, keepdims=True)),)
 
         return y, vjp
 
@@ -226,14 +232,23 @@ def reshape(x: Any, *, shape: Sequence[int]) -> Pair:
     return x.reshape(shape), lambda g, wanted: (g.reshape(before),)
 
 
-def flatten(x: Any, *, start: int, end: int) -> Pair:
-    """Axes from `start` to `end`, both included, made one."""
-    ndim = max(x.ndim, 1)
+def converted(x: Any, *, dtype: Any) -> Pair:
+    """The same numbers in another dtype."""
+    return x.astype(dtype), lambda g, wanted: (g,)
+
+
+def flattened(shape: tuple[int, ...], start: int, end: int) -> tuple[int, ...]:
+    """The shape in which the axes from `start` to `end`, both included, are one."""
+    ndim = max(len(shape), 1)
     (first,), (last,) = axes_of(start, ndim), axes_of(end, ndim)
     if first > last:
-        raise ValueError(f"start_dim={start} lies behind end_dim={end} in a Tensor of {x.ndim} axes")
-    shape = x.shape
-    return reshape(x, shape=(*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]))
+        raise ValueError(f"start_dim={start} lies behind end_dim={end} in a Tensor of {len(shape)} axes")
+    return *shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]
+
+
+def flatten(x: Any, *, start: int, end: int) -> Pair:
+    """Axes from `start` to `end`, both included, made one."""
+    return reshape(x, shape=flattened(x.shape, start, end))
 
 
 def permute(x: Any, *, dims: Sequence[int]) -> Pair:
@@ -248,6 +263,18 @@ def transpose(x: Any, *, dim0: int, dim1: int) -> Pair:
     """Two axes changed for one another."""
     (first,), (second,) = axes_of(dim0, x.ndim), axes_of(dim1, x.ndim)
     return x.swapaxes(first, second), lambda g, wanted: (g.swapaxes(first, second),)
+
+
+def squeeze(x: Any, *, dim: Dim) -> Pair:
+    """Without axes of length 1: all of them, or those in `dim`, of which others stay."""
+    axes = {a for a in axes_of(dim, x.ndim) if x.shape[a] == 1}
+    return reshape(x, shape=[n for a, n in enumerate(x.shape) if a not in axes])
+
+
+def unsqueeze(x: Any, *, dim: int) -> Pair:
+    """With a new axis of length 1."""
+    axis, = axes_of(dim, x.ndim + 1)
+    return reshape(x, shape=(*x.shape[:axis], 1, *x.shape[axis:]))
 
 
 def concatenate(*arrays: Any, dim: int) -> Pair:

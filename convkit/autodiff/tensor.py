@@ -9,7 +9,7 @@ import numpy as np
 
 from convkit._core.typing import IntArray
 from convkit.autodiff import pairs
-from convkit.autodiff.pairs import Dim, Pair
+from convkit.autodiff.pairs import Dim, Pair, axes_of
 from convkit.autodiff.tape import Leaf, Node, state
 from convkit.autodiff.value import Value
 
@@ -160,7 +160,7 @@ class Tensor(Value):
     def __hash__(self) -> int:
         return id(self)
 
-    # As a sequence and as a number.
+    # As a sequence.
 
     def __getitem__(self, index: Any) -> Tensor:
         parts = tuple(map(plain, index)) if isinstance(index, tuple) else plain(index)
@@ -170,32 +170,8 @@ class Tensor(Value):
         raise TypeError("a Tensor is not changed in place: the tape may hold its data. Make a new one, with where() or "
                         "concatenate(); or write to x.data between two steps")
 
-    def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError("a Tensor without axes, a single number, has no length")
-        return self.shape[0]
-
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        return self._data.__index__()
-
-    def __bool__(self) -> bool:
-        return bool(self.item())
-
-    def __format__(self, spec: str) -> str:
-        return str(self) if self.shape else format(self.item(), spec)
-
-    def __repr__(self) -> str:
-        shown = np.array2string(self._data, separator=", ", prefix="Tensor(")
-        return f"Tensor({shown}, dtype={self.dtype}{', requires_grad=True' if self._node else ''})"
 
     # The functions of `convkit.autodiff` as methods.
 
@@ -231,6 +207,10 @@ class Tensor(Value):
         """As `convkit.autodiff.clip`."""
         return taped(pairs.clip, (self,), least=min, most=max)
 
+    def pow(self, exponent: Any) -> Tensor:
+        """``self ** exponent``."""
+        return taped(pairs.power, (self, exponent))
+
     def sum(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
         """As `convkit.autodiff.sum`."""
         return taped(pairs.total, (self,), dim=dim, keepdim=keepdim)
@@ -243,17 +223,17 @@ class Tensor(Value):
         """As `convkit.autodiff.var`."""
         return taped(pairs.var, (self,), dim=dim, keepdim=keepdim, correction=int(unbiased))
 
-    def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
+    def max(self, dim: Dim = None, keepdim: bool = False) -> Any:
         """As `convkit.autodiff.max`."""
         return extreme(self, dim, keepdim, np.argmax, pairs.largest)
 
-    def min(self, dim: int | None = None, keepdim: bool = False) -> Any:
+    def min(self, dim: Dim = None, keepdim: bool = False) -> Any:
         """As `convkit.autodiff.min`."""
         return extreme(self, dim, keepdim, np.argmin, pairs.smallest)
 
-    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Any:
         """As `convkit.autodiff.argmax`."""
-        return Tensor(np.argmax(self._data, dim, keepdims=keepdim))
+        return largest_index(self, dim, keepdim)
 
     def reshape(self, *shape: Any) -> Tensor:
         """As `convkit.autodiff.reshape`; the lengths may be given one by one."""
@@ -264,6 +244,18 @@ class Tensor(Value):
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """As `convkit.autodiff.flatten`."""
         return taped(pairs.flatten, (self,), start=start_dim, end=end_dim)
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """The same elements in the shape of `other`."""
+        return self.reshape(other.shape)
+
+    def unsqueeze(self, dim: int) -> Tensor:
+        """As `convkit.autodiff.unsqueeze`."""
+        return taped(pairs.unsqueeze, (self,), dim=dim)
+
+    def squeeze(self, dim: Dim = None) -> Tensor:
+        """As `convkit.autodiff.squeeze`."""
+        return taped(pairs.squeeze, (self,), dim=dim)
 
     def permute(self, *dims: Any) -> Tensor:
         """As `convkit.autodiff.permute`; the axes may be given one by one."""
@@ -278,6 +270,19 @@ class Tensor(Value):
         return taped(pairs.permute, (self,), dims=range(self.ndim)[::-1])
 
     T = property(_reversed)
+    eq = __eq__
+
+    def float(self) -> Tensor:
+        """The same numbers as float32."""
+        return taped(pairs.converted, (self,), dtype=np.float32)
+
+    def double(self) -> Tensor:
+        """The same numbers as float64."""
+        return taped(pairs.converted, (self,), dtype=np.float64)
+
+    def long(self) -> Tensor:
+        """The same numbers as int64, off the tape; what is behind the point is cut off."""
+        return Tensor(self._data.astype(np.int64))
 
 
 Kind = TypeVar("Kind")
@@ -361,12 +366,20 @@ def apply(pair: Callable[..., Pair], first: Kind, *others: Any, **settings: Any)
     return cast(Kind, result)
 
 
-def extreme(x: Any, dim: int | None, keepdim: bool, where: Callable[..., IntArray], overall: Callable[..., Pair]) -> Any:
-    """Largest or smallest element of all, or of each line along `dim` together with its index."""
-    if dim is None:
-        return apply(overall, x)
+def largest_index(x: Any, dim: int | None, keepdim: bool) -> Any:
+    """Index of the first largest element: of all, or of each line along `dim`."""
+    data = np.asarray(plain(x))
+    axis = None if dim is None else axes_of(dim, data.ndim)[0]
+    indices = np.argmax(data, axis, keepdims=keepdim)
+    return Tensor(indices) if isinstance(x, Tensor) else indices
+
+
+def extreme(x: Any, dim: Dim, keepdim: bool, where: Callable[..., IntArray], overall: Callable[..., Pair]) -> Any:
+    """Largest or smallest element over several axes, or of each line along one together with its index."""
+    if not isinstance(dim, int | np.integer):
+        return apply(overall, x, dim=dim, keepdim=keepdim)
     data = plain(x)
-    axis, = pairs.axes_of(dim, data.ndim)
+    axis, = axes_of(dim, data.ndim)
     indices = where(data, axis, keepdims=True)
     values = apply(pairs.select, x, indices=indices, dim=axis, keepdim=keepdim)
     if not keepdim:

@@ -110,6 +110,10 @@ class Value:
         """Number of axes."""
         return self._data.ndim
 
+    def dim(self) -> int:
+        """Number of axes (a method, as in PyTorch)."""
+        return self._data.ndim
+
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one axis (a method, as in PyTorch)."""
         return self.shape if dim is None else self.shape[dim]
@@ -117,6 +121,30 @@ class Value:
     def numel(self) -> int:
         """Number of elements."""
         return self._data.size
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a Tensor without axes, a single number, has no length")
+        return self.shape[0]
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return self._data.__index__()
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return str(self) if self.shape else format(self.item(), spec)
+
+    def __repr__(self) -> str:
+        shown = np.array2string(self._data, separator=", ", prefix="Tensor(")
+        return f"Tensor({shown}, dtype={self.dtype}{', requires_grad=True' if self._node else ''})"
 
     def item(self) -> Any:
         """The only element, as a Python number."""

@@ -71,6 +71,7 @@ def contest(
     beside: Mapping[str, Callable[[], object]] | None = None,
     repeats: int | None = None,
     budget: float = 0.4,
+    turn: float = 5e-4,
 ) -> Outcome:
     """Verify that all calls and the fastest call of every rival agree, then time them in turns.
 
@@ -86,7 +87,7 @@ def contest(
         Size of the largest result, and the rounding unit.
     beside : mapping of str to callable, optional
         Calls that are timed in the same rounds and compared with nothing.
-    repeats, budget
+    repeats, budget, turn
         As in `interleave`.
 
     Returns
@@ -114,7 +115,7 @@ def contest(
         if min(seconds) > FAR_BEHIND * min(map(min, tried.values())):
             turns.pop(rival)
             outcome.times[rival] = Timing.of(seconds)
-    outcome.times.update(interleave(turns, repeats=repeats, budget=budget))
+    outcome.times.update(interleave(turns, repeats=repeats, budget=budget, turn=turn))
     return outcome
 
 
@@ -168,12 +169,12 @@ def fastest_contender(contenders: Sequence[Contender]) -> tuple[Contender, NDArr
 
 
 def interleave(
-    calls: Mapping[str, Callable[[], object]], *, repeats: int | None = None, budget: float = 0.4
+    calls: Mapping[str, Callable[[], object]], *, repeats: int | None = None, budget: float = 0.4, turn: float = 5e-4
 ) -> dict[str, Timing]:
     """Time every call once per round, so that a slow spell of the machine meets all of them.
 
-    The order is drawn anew for each round (always the same draws). A call shorter than half a millisecond is repeated
-    within its turn, and the turn divided by the repetitions.
+    The order is drawn anew for each round (always the same draws). A call shorter than a turn is repeated within it, and the
+    turn divided by the repetitions.
 
     Parameters
     ----------
@@ -183,6 +184,9 @@ def interleave(
         Rounds; None takes as many as fit into ``budget``, at least 3 and at most 60.
     budget : float
         Seconds.
+    turn : float
+        Seconds. Threads of a rival that spin for a while after its call take a processor from what is timed next: turns much
+        longer than that time both as they run in a loop of their own.
 
     Returns
     -------
@@ -193,7 +197,7 @@ def interleave(
         begin = time.perf_counter()
         call()
         once = max(time.perf_counter() - begin, 1e-7)
-        inner[name], warm[name] = max(1, math.ceil(5e-4 / once)), once < WARM
+        inner[name], warm[name] = max(1, math.ceil(turn / once)), once < WARM
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     order, draw = list(calls), random.Random(0)
     started = time.perf_counter()

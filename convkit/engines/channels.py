@@ -25,34 +25,49 @@ from convkit.engines.pieces import ALONE, flat
 from convkit.kernels.channel_blocks import LEAST, PRODUCTS, SUMS
 from convkit.kernels.channels import add_outputs, add_partial, correlate_tiles, multiply_tiles, pack
 
-# Seconds of a multiply-add in float32.
-PRODUCT = 2.2e-11
+# Seconds of a multiply-add in float32, and those that a worker's task should last: between tasks workers wait for Python.
+PRODUCT, TASK = 2.2e-11, 5e-5
 # Partial sums of the gradient of the weights, and the bytes they may take.
 PARTS, PARTIAL_BYTES = 16, 1 << 23
 
 
-class _Kept(threading.local):
-    """Memory of each thread, one array for a purpose, kept at the largest size that was asked for."""
+class _Space:
+    """Memory of a thread for numbers of a dtype, each kept at the largest size that was asked for."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.samples = self.results = self.weights = self.partial = np.empty(0, dtype)
+
+    def for_tile(self, tile: Tile) -> tuple[Array, Array]:
+        """Memory for the spread samples of a tile, and for results that are kept apart."""
+        if self.samples.size < tile.spread.size:
+            self.samples = np.empty(tile.spread.size, self.samples.dtype)
+        if self.results.size < tile.spare:
+            self.results = np.empty(tile.spare, self.results.dtype)
+        return self.samples, self.results
+
+    def for_weights(self, size: int) -> Array:
+        """Memory for weights in the order of the kernels."""
+        if self.weights.size < size:
+            self.weights = np.empty(size, self.weights.dtype)
+        return self.weights
+
+    def for_partial(self, size: int) -> Array:
+        """Memory for partial sums."""
+        if self.partial.size < size:
+            self.partial = np.empty(size, self.partial.dtype)
+        return self.partial[:size]
+
+
+class _Spaces(threading.local):
+    """The memory of each thread."""
 
     def __init__(self) -> None:
-        self._arrays: dict[tuple[str, str], Array] = {}
-
-    def get(self, dtype: np.dtype[Any], size: int, purpose: str) -> Array:
-        """At least `size` elements."""
-        array = self._arrays.get((dtype.char, purpose))
-        if array is None or array.size < size:
-            array = self._arrays[dtype.char, purpose] = np.empty(size, dtype)
-        return array
+        self.of = {dtype: _Space(dtype) for dtype in (np.dtype(np.float32), np.dtype(np.float64))}
 
 
-_kept = _Kept()
+_spaces = _Spaces()
 # A tile, its numbers and tables as kernels take them, and its pieces.
 _Job: TypeAlias = tuple[Tile, tuple[Any, ...], tuple[IntArray, ...], IntArray]
-
-
-def buffers(dtype: np.dtype[Any], tile: Tile) -> tuple[Array, Array]:
-    """Memory of this thread for the spread samples of a tile, and for results that are kept apart."""
-    return _kept.get(dtype, tile.spread.size, "samples"), _kept.get(dtype, tile.spare, "results")
 
 
 class Convolution(NamedTuple):
@@ -99,7 +114,8 @@ class _Correlation:
         plane = y.extent * x.extent
         out_channel = z.extent * plane
         self.dtype = dtype
-        self.alone = p.items * p.work * PRODUCT * dtype.itemsize / 4 < ALONE
+        self.seconds = p.items * p.work * PRODUCT * dtype.itemsize / 4
+        self.alone = self.seconds < ALONE
         self.tiles = cut(p)
         # What kernels take: see `spread` and `correlate_tiles`.
         self.shape = (p.groups * p.channels, z.source, y.source, x.source)
@@ -116,7 +132,7 @@ class _Correlation:
         self._packed = p.groups * p.rows * p.channels * order.size
         self._blocks = row_blocks(p.rows, SUMS)
         self._jobs = [self._job(tile, pieces, (z.stride * plane, y.stride * x.extent, x.stride)) for tile, pieces in self.tiles]
-        self._parts = [(job, i, i + 1) for job in self._jobs for i in range(len(job[3]))]
+        self._tasks: dict[int, list[list[tuple[_Job, int, int]]]] = {}
 
     def _job(self, tile: Tile, pieces: IntArray, to_out: tuple[int, int, int]) -> _Job:
         s = tile.spread
@@ -125,20 +141,32 @@ class _Correlation:
 
     def __call__(self, x: Array, w: Array, bias: Array, out: Array, workers: int, relu: bool) -> None:
         """Write the correlation into `out`, all arrays flat."""
-        packed = _kept.get(self.dtype, self._packed, "weights")
+        space = _spaces.of[self.dtype]
+        packed = space.for_weights(self._packed)
         pack(w, self._order, self.sizes[0], self._weights, self.sizes[1], self._blocks, packed)
 
-        def work(part: tuple[_Job, int, int]) -> None:
-            (tile, numbers, tables, pieces), first, last = part
-            buffer, spare = buffers(self.dtype, tile)
-            correlate_tiles(x, self.shape, packed, bias, relu, out, buffer, spare, self.sizes, self._blocks, self.maps,
+        def work(space: _Space, job: _Job, first: int, last: int) -> None:
+            tile, numbers, tables, pieces = job
+            correlate_tiles(x, self.shape, packed, bias, relu, out, *space.for_tile(tile), self.sizes, self._blocks, self.maps,
                             self.lows, self.steps, self.edges, numbers, tables, pieces, first, last)
+
+        def task(parts: list[tuple[_Job, int, int]]) -> None:
+            for part in parts:
+                work(_spaces.of[self.dtype], *part)
 
         if self.alone or workers == 1:
             for job in self._jobs:
-                work((job, 0, len(job[3])))
+                work(space, job, 0, len(job[3]))
         else:
-            pool.run(work, self._parts, workers)
+            pool.run(task, self._shared(workers), workers)
+
+    def _shared(self, workers: int) -> list[list[tuple[_Job, int, int]]]:
+        """Tasks for so many workers, some for each."""
+        if workers not in self._tasks:
+            total = sum(len(job[3]) for job in self._jobs)
+            count = min(total, max(workers, min(4 * workers, int(self.seconds / TASK))))
+            self._tasks[workers] = [list(part) for part in _parts(self._jobs, total, count)]
+        return self._tasks[workers]
 
 
 class _Products:
@@ -153,11 +181,11 @@ class _Products:
         self._g_shape = (self._rows, *p.outputs)
         self._g_maps = tuple(np.arange(n) for n in p.outputs)
         total = sum(len(pieces) for _, pieces in c.tiles)
-        self._parts = max(1, min(PARTS, total, PARTIAL_BYTES // (self._rows * self._step * c.dtype.itemsize)))
-        # Part i sums the pieces from i * total / parts on, in their order.
-        bounds = itertools.pairwise(i * total // self._parts for i in range(self._parts + 1))
+        most = min(PARTS, total, PARTIAL_BYTES // (self._rows * self._step * c.dtype.itemsize), int(c.seconds / TASK))
+        # A power of two, so that two, four or eight workers have as many.
+        self._parts = 1 << max(1, most).bit_length() - 1
         jobs = [self._job(tile, pieces, p.channels) for tile, pieces in c.tiles]
-        self._jobs = [list(_between(jobs, first, last)) for first, last in bounds]
+        self._jobs = [list(part) for part in _parts(jobs, total, self._parts)]
         # Of large weights there are few parts: their rows are work to share, though each share spreads the samples anew.
         shares = 1 if c.alone else max(1, min(len(self._blocks), PARTS // 2 // self._parts))
         cuts = [i * len(self._blocks) // shares for i in range(shares + 1)]
@@ -178,19 +206,25 @@ class _Products:
         """Write the gradient into `out`, all arrays flat."""
         c = self._correlation
         size = self._rows * self._step
-        partial = _kept.get(c.dtype, self._parts * size, "partial")[: self._parts * size]
+        partial = _spaces.of[c.dtype].for_partial(self._parts * size)
         partial[:] = 0
 
         def work(piece: tuple[int, int, int, int]) -> None:
             part, *blocks = piece
+            space = _spaces.of[c.dtype]
             for (tile, numbers, tables, pieces), first, last in self._jobs[part]:
-                buffer, spare = buffers(c.dtype, tile)
-                multiply_tiles(x, c.shape, g, self._g_shape, partial[part * size :], buffer, spare, c.sizes, self._blocks,
-                               c.maps, c.lows, c.steps, c.edges, self._g_maps, (0, 0, 0), 1, 0, numbers, tables, pieces, first,
-                               last, *blocks)
+                multiply_tiles(x, c.shape, g, self._g_shape, partial[part * size :], *space.for_tile(tile), c.sizes,
+                               self._blocks, c.maps, c.lows, c.steps, c.edges, self._g_maps, (0, 0, 0), 1, 0, numbers, tables,
+                               pieces, first, last, *blocks)
 
         pool.run(work, self.work, 1 if c.alone else workers)
         add_partial(partial, self._parts, self._rows, self._step, self._taps, out)
+
+
+def _parts(jobs: list[_Job], total: int, count: int) -> Iterator[Iterator[tuple[_Job, int, int]]]:
+    """All pieces, `total`, in `count` parts of neighbours, in their order."""
+    for first, last in itertools.pairwise(i * total // count for i in range(count + 1)):
+        yield _between(jobs, first, last)
 
 
 def _between(jobs: list[_Job], first: int, last: int) -> Iterator[tuple[_Job, int, int]]:
@@ -309,4 +343,5 @@ class PreparedConvolution:
 
     def bias_gradient(self, g: Array, out: Array) -> None:
         """Write the gradient of the bias into `out`: the gradient `g` of the results summed over all but channels."""
-        add_outputs(flat(g), g.shape[0], g.shape[1], math.prod(g.shape[2:]), out)
+        items = self.convolution.samples[0]
+        add_outputs(flat(g), items, out.size, g.size // (items * out.size), out)

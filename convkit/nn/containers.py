@@ -3,18 +3,90 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, overload
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 
+from convkit._core.memory import empty
 from convkit._core.typing import Array
-from convkit.autodiff import Tensor, concatenate
+from convkit.autodiff import concatenate, pairs
+from convkit.autodiff.pairs import Pair
 from convkit.nn.layers.activation import ReLU
 from convkit.nn.layers.layer import looked_on, rectifies
 from convkit.nn.layers.shape import Identity
-from convkit.nn.losses import Loss
-from convkit.nn.module import REFUSED, Module, Pass
+from convkit.nn.module import Module
+from convkit.nn.passes import Operands
+
+Step: TypeAlias = tuple[Module, dict[str, bool]]
+
+
+def fused(modules: Iterable[Module]) -> list[Step]:
+    """Modules and how to call them: a ReLU that follows a convolution, batch norm or dense layer is computed by that."""
+    steps: list[Step] = []
+    for module in modules:
+        if type(module) is ReLU and steps and rectifies(steps[-1][0]):
+            steps[-1] = (steps[-1][0], {"relu": True})
+        else:
+            steps.append((module, {}))
+    return steps
+
+
+def gathered(steps: Iterable[Step]) -> list[Any] | None:
+    """The operands of all, or None where one of them has free code."""
+    found: list[Any] = []
+    for module, _ in steps:
+        operands = module.operands()
+        if operands is None:
+            return None
+        found += operands
+    return found
+
+
+def chained(steps: Iterable[Step], x: Array, arrays: Operands, keep: bool) -> Pair:
+    """The pair of modules one after the other; `arrays` are all their operands'."""
+    ways = []
+    first = 0
+    for module, more in steps:
+        last = first + len(module.operands() or ())
+        x, vjp = module.compute(x, arrays[first:last], keep, **more)
+        if keep:
+            ways.append((vjp, first + 1, last + 1))
+        first = last
+
+    def back(gradient: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+        pieces: list[Any] = [None] * len(wanted)
+        for vjp, first, last in reversed(ways):
+            before = any(wanted[:first])
+            gradient, *pieces[first:last] = vjp(gradient, (before, *wanted[first:last]))
+            if not before:
+                return pieces
+        pieces[0] = gradient
+        return pieces
+
+    return x, back
+
+
+def parallel(modules: Sequence[Module], x: Array, arrays: Operands, keep: bool) -> tuple[list[Array], Callable[..., Any]]:
+    """Results of modules that see the same input, and the way back from a gradient of each."""
+    results, ways = [], []
+    first = 0
+    for module in modules:
+        last = first + len(module.operands() or ())
+        result, vjp = module.compute(x, arrays[first:last], keep)
+        results.append(result)
+        ways.append((vjp, first + 1, last + 1))
+        first = last
+
+    def back(gradients: Sequence[Any], wanted: Sequence[bool]) -> Sequence[Any]:
+        pieces: list[Any] = [None] * len(wanted)
+        for gradient, (vjp, first, last) in zip(gradients, ways, strict=True):
+            by_x, *pieces[first:last] = vjp(gradient, (wanted[0], *wanted[first:last]))
+            if wanted[0]:
+                pieces[0] = by_x if pieces[0] is None else pieces[0] + by_x
+        return pieces
+
+    return results, back
 
 
 class Sequential(Module):
@@ -83,84 +155,44 @@ class Sequential(Module):
         self._add(str(len(self)), module)
         return self
 
-    def _steps(self) -> list[tuple[Module, dict[str, bool]]]:
-        """The modules and how to call them: a ReLU that follows a convolution or dense layer is computed by that."""
-        steps: list[tuple[Module, dict[str, bool]]] = []
-        apart = looked_on()
-        for module in self.children():
-            if type(module) is ReLU and steps and not apart and rectifies(steps[-1][0]):
-                steps[-1] = (steps[-1][0], {"relu": True})
-            else:
-                steps.append((module, {}))
-        return steps
+    _chain: list[Step]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        vars(self).pop("_chain", None)
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        vars(self).pop("_chain", None)
+        super().__delattr__(name)
+
+    def _steps(self) -> list[Step]:
+        """The modules and how to call them, found again once one is set."""
+        try:
+            return self._chain
+        except AttributeError:
+            self._chain = fused(self.children())
+            return self._chain
+
+    def operands(self) -> list[Any] | None:
+        """Those of the modules."""
+        return None if type(self).forward is not Sequential.forward else gathered(self._steps())
+
+    def compute(self, x: Array, arrays: Operands, keep: bool, **more: Any) -> Pair:
+        """The modules' pairs, one after the other."""
+        return chained(self._steps(), x, arrays, keep)
 
     def forward(self, x: Any) -> Any:
         """Call the modules in their order."""
-        for module, how in self._steps():
-            x = module(x, **how)
+        if looked_on():
+            for module in self.children():
+                x = module(x)
+            return x
+        operands = gathered(self._steps())
+        if operands is not None:
+            return self.computed(x, operands, {})
+        for module, more in self._steps():
+            x = module(x, **more)
         return x
-
-    def pass_through(self, x: Array, wanted: bool) -> tuple[Array, Pass | None]:
-        """As `Module.pass_through`: the pairs in their order, the ways back in a list."""
-        ways: list[Pass] = []
-        for module, how in self._steps():
-            x, back = module.pass_through(x, wanted or bool(ways), **how)
-            if back is not None:
-                ways.append(back)
-
-        def through(gradient: Array) -> Array:
-            for back in reversed(ways):
-                gradient = back(gradient)
-            return gradient
-
-        return x, through if ways else None
-
-    def loss_and_grad(self, x: Any, y: Any, loss: Loss) -> float:
-        """Loss of a batch, with its gradients added to those of the parameters: forward and backward without a tape.
-
-        The numbers are those of ``loss(model(x), y).backward()``, bit for bit; the bookkeeping is less.
-
-        Parameters
-        ----------
-        x : array_like or Tensor
-            A batch of inputs.
-        y : array_like or Tensor
-            Targets, as `loss` expects them.
-        loss : loss module
-            Such as ``nn.CrossEntropyLoss()``.
-
-        Returns
-        -------
-        float
-            The loss.
-
-        Raises
-        ------
-        ValueError
-            For a loss with ``reduction="none"``, and as the layers and the loss raise.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from convkit import nn
-        >>> model = nn.Sequential(nn.Linear(2, 1))
-        >>> model.loss_and_grad(np.ones((4, 2), "float32"), np.zeros((4, 1), "float32"), nn.MSELoss()) >= 0
-        True
-        >>> model[0].weight.grad.shape
-        (1, 2)
-        """
-        if not isinstance(loss, Loss):
-            raise TypeError(f"loss={loss!r} is no loss of convkit.nn; give one such as nn.CrossEntropyLoss(), or call "
-                            "backward() on your own loss of model(x)")
-        try:
-            prediction, back = self.pass_through(x.data if isinstance(x, Tensor) else np.asarray(x), False)
-        except REFUSED as error:
-            self.locate(error)
-            raise
-        value, gradient = loss.of_arrays(prediction, y)
-        if back is not None:
-            back(gradient)
-        return float(value)
 
 
 def _numbered(modules: Sequence[Any]) -> list[tuple[str, Any]]:
@@ -201,13 +233,30 @@ class Residual(Module):
         self.body = body
         self.shortcut = Identity() if shortcut is None else shortcut
 
+    def operands(self) -> list[Any] | None:
+        """Those of body and shortcut."""
+        return None if type(self).forward is not Residual.forward else gathered([(self.body, {}), (self.shortcut, {})])
+
+    def compute(self, x: Array, arrays: Operands, keep: bool, **more: Any) -> Pair:
+        """The sum of the two, and of their gradients."""
+        (added, kept), back = parallel([self.body, self.shortcut], x, arrays, keep)
+        self._agree(added, kept)
+        y = empty(added.shape, added.dtype)
+        return np.add(added, kept, y), lambda g, wanted: back([g, g], wanted)
+
     def forward(self, x: Any) -> Any:
         """Add the two."""
+        operands = None if looked_on() else self.operands()
+        if operands is not None:
+            return self.computed(x, operands, {})
         added, kept = self.body(x), self.shortcut(x)
+        self._agree(added, kept)
+        return added + kept
+
+    def _agree(self, added: Any, kept: Any) -> None:
         if added.shape != kept.shape:
             raise ValueError(f"Residual: the body gives shape {added.shape} and the shortcut {kept.shape}; give shortcut=, "
                              "nn.ZeroPadShortcut(...) or a 1x1 convolution with the body's stride and channels")
-        return added + kept
 
 
 class Concat(Module):
@@ -243,12 +292,30 @@ class Concat(Module):
         for name, branch in named.items():
             setattr(self, name, branch)
 
+    def operands(self) -> list[Any] | None:
+        """Those of the branches."""
+        return None if type(self).forward is not Concat.forward else gathered([(branch, {}) for branch in self.children()])
+
+    def compute(self, x: Array, arrays: Operands, keep: bool, **more: Any) -> Pair:
+        """The branches' results side by side, and the sum of the gradients that they give back."""
+        results, back = parallel(list(self.children()), x, arrays, keep)
+        axis = self._agree(results)
+        y, vjp = pairs.concatenate(*results, dim=axis)
+        return y, lambda g, wanted: back(vjp(g, ()), wanted)
+
     def forward(self, x: Any) -> Any:
         """Join the branches' results."""
+        operands = None if looked_on() else self.operands()
+        if operands is not None:
+            return self.computed(x, operands, {})
         results = [branch(x) for branch in self.children()]
-        axis = self.dim % results[0].ndim
+        return concatenate(results, self._agree(results))
+
+    def _agree(self, results: Sequence[Any]) -> int:
+        """The axis to join; refuses results that differ along others."""
+        axis: int = self.dim % results[0].ndim
         if len({r.shape[:axis] + r.shape[axis + 1 :] for r in results}) > 1:
             shapes = ", ".join(str(r.shape) for r in results)
             raise ValueError(f"Concat: the branches give shapes {shapes}, which differ on other axes than {axis}; pad the "
                              "branches alike")
-        return concatenate(results, self.dim)
+        return axis

@@ -13,12 +13,20 @@ import numpy as np
 from convkit._core.typing import Array
 from convkit.autodiff import Tensor, apply
 from convkit.nn import functional
+from convkit.nn.functional.classes import power_of_margins, share_of_smoothing
+from convkit.nn.functional.loss import positive_delta, positive_eps
+from convkit.nn.functional.operands import one_of_reductions
 from convkit.nn.layers.layer import Operation
 from convkit.nn.module import Module
 
 
 class Loss(Module):
     """Base of the losses; subclasses give `operation`, whose pair takes prediction, target, and further operands."""
+
+    def __init__(self, reduction: str) -> None:
+        super().__init__()
+        one_of_reductions(reduction)
+        self.reduction = reduction
 
     def operation(self) -> Operation:
         """The operation, with its further operands and settings."""
@@ -46,8 +54,7 @@ class _Reduced(Loss):
     pair: Any
 
     def __init__(self, *, reduction: str = "mean") -> None:
-        super().__init__()
-        self.reduction = reduction
+        super().__init__(reduction)
 
     def operation(self) -> Operation:
         """The loss."""
@@ -70,8 +77,9 @@ class HuberLoss(Loss):
     """Half the squared difference up to `delta`, beyond it a straight line."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        super().__init__()
-        self.reduction, self.delta = reduction, delta
+        super().__init__(reduction)
+        positive_delta(delta)
+        self.delta = delta
 
     def operation(self) -> Operation:
         """The loss."""
@@ -87,8 +95,8 @@ class _Weighted(Loss):
 
     weight: Any
 
-    def __init__(self, weight: Any) -> None:
-        super().__init__()
+    def __init__(self, weight: Any, reduction: str) -> None:
+        super().__init__(reduction)
         self.register_buffer("weight", _array(weight))
 
 
@@ -123,8 +131,9 @@ class CrossEntropyLoss(_Weighted):
 
     def __init__(self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean",
                  label_smoothing: float = 0.0) -> None:
-        super().__init__(weight)
-        self.ignore_index, self.reduction, self.label_smoothing = ignore_index, reduction, label_smoothing
+        super().__init__(weight, reduction)
+        share_of_smoothing(label_smoothing)
+        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
     def operation(self) -> Operation:
         """The loss."""
@@ -136,8 +145,8 @@ class NLLLoss(_Weighted):
     """Minus the logarithm of the probability of the right class, of logarithms (N, classes, ...) and labels."""
 
     def __init__(self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
-        super().__init__(weight)
-        self.ignore_index, self.reduction = ignore_index, reduction
+        super().__init__(weight, reduction)
+        self.ignore_index = ignore_index
 
     def operation(self) -> Operation:
         """The loss."""
@@ -151,9 +160,8 @@ class BCEWithLogitsLoss(_Weighted):
     pos_weight: Any
 
     def __init__(self, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None) -> None:
-        super().__init__(weight)
+        super().__init__(weight, reduction)
         self.register_buffer("pos_weight", _array(pos_weight))
-        self.reduction = reduction
 
     def operation(self) -> Operation:
         """The loss."""
@@ -165,8 +173,9 @@ class MultiMarginLoss(_Weighted):
     """By how much the scores of wrong classes come within a margin of the right one's, over the number of classes."""
 
     def __init__(self, p: int = 1, margin: float = 1.0, weight: Any = None, *, reduction: str = "mean") -> None:
-        super().__init__(weight)
-        self.p, self.margin, self.reduction = p, margin, reduction
+        super().__init__(weight, reduction)
+        power_of_margins("MultiMarginLoss", p)
+        self.p, self.margin = p, margin
 
     def operation(self) -> Operation:
         """The loss."""
@@ -178,8 +187,8 @@ class Hinge(Loss):
     """As `MultiMarginLoss`, not divided by the number of classes: the multiclass hinge as textbooks have it."""
 
     def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
-        super().__init__()
-        self.margin, self.reduction = margin, reduction
+        super().__init__(reduction)
+        self.margin = margin
 
     def operation(self) -> Operation:
         """The loss."""
@@ -190,13 +199,18 @@ class GaussianNLLLoss(Loss):
     """Minus the logarithm of a normal density, of means, targets and variances: called with three arguments."""
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
-        super().__init__()
-        self.full, self.eps, self.reduction = full, eps, reduction
+        super().__init__(reduction)
+        positive_eps(eps)
+        self.full, self.eps = full, eps
 
     def operation(self) -> Operation:
         """The loss."""
         return Operation(functional.gaussian_nll_loss_pair, (), {
             "full": self.full, "eps": self.eps, "reduction": self.reduction})
+
+    def forward(self, input: Any, target: Any, var: Any) -> Any:
+        """Compute the loss of means, targets and variances."""
+        return super().forward(input, target, var)
 
     def of_arrays(self, prediction: Array, target: Any) -> tuple[Array, Array]:
         """Not available: this loss has a third operand."""

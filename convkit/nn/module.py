@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from convkit._core.typing import Array, DTypeLike
 from convkit.autodiff import Tensor
 from convkit.autodiff.tape import Leaf
+from convkit.nn.passes import REFUSED, Passes
 
 Self = TypeVar("Self", bound="Module")
-Pass: TypeAlias = Callable[[Array], Any]
-REFUSED = (ValueError, TypeError, IndexError)
 
 
 class Parameter(Tensor):
@@ -55,7 +54,7 @@ class Keys(NamedTuple):
     unexpected_keys: list[str]
 
 
-class Module:
+class Module(Passes):
     """Base of all layers and models: subclasses set attributes in ``__init__`` and compute in ``forward``.
 
     `Parameter` and `Module` attributes are found by their type, in the order in which they were first set, and named by
@@ -110,23 +109,6 @@ class Module:
         for name, module in self.named_modules():
             if module is layer and name:
                 error.args = (f"{name}: {story}",)
-
-    def pass_through(self, x: Array, wanted: bool) -> tuple[Array, Pass | None]:
-        """Result for an array, and the way back without a tape over all of it.
-
-        The way back takes the gradient of the result, adds to the gradients of the parameters, and returns that of `x` if
-        `wanted`; it is None where nothing needs a gradient. Here, for a forward of free code, a tape of this module does it.
-        """
-        start = Tensor(x, wanted)
-        result = self(start)
-        if not isinstance(result, Tensor):
-            raise TypeError(f"{type(self).__name__}.forward returned {type(result).__name__}; it must return a Tensor")
-
-        def back(gradient: Array) -> Array | None:
-            result.backward(gradient)
-            return start.grad
-
-        return result.data, back if result.requires_grad else None
 
     # What it is made of.
 

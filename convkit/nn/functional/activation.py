@@ -39,8 +39,10 @@ def relu_pair(x: Any) -> Pair:
     return y, lambda g, wanted: (masked(g, y),)
 
 
-def relu(input: Kind) -> Kind:
+def relu(input: Kind, inplace: bool = False) -> Kind:
     """The positive part, ``max(0, x)``; its derivative at 0 is taken as 0.
+
+    `inplace` is accepted here and in the functions below, as in PyTorch, and nothing is changed in place.
 
     Examples
     --------
@@ -59,7 +61,7 @@ def leaky_relu_pair(x: Any, *, negative_slope: float = 0.01) -> Pair:
     return x * factor, lambda g, wanted: (g * factor,)
 
 
-def leaky_relu(input: Kind, negative_slope: float = 0.01) -> Kind:
+def leaky_relu(input: Kind, negative_slope: float = 0.01, inplace: bool = False) -> Kind:
     """``x`` where it is positive, else ``negative_slope * x``.
 
     Examples
@@ -83,7 +85,7 @@ def elu_pair(x: Any, *, alpha: float = 1.0) -> Pair:
     return y, vjp
 
 
-def elu(input: Kind, alpha: float = 1.0) -> Kind:
+def elu(input: Kind, alpha: float = 1.0, inplace: bool = False) -> Kind:
     """``x`` where it is positive, else ``alpha * (exp(x) - 1)``.
 
     References

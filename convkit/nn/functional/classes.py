@@ -40,15 +40,22 @@ def _labels(name: str, x: Array, target: Any, axes: bool = True) -> IntArray:
     labels = np.asarray(target)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"{name}: target has dtype {labels.dtype}; class labels are whole numbers"
-                        + (f", or probabilities of the shape of input, {x.shape}" if name == "cross_entropy" else ""))
+                        + (f", or probabilities of the shape of input, {x.shape}" if name == "cross_entropy" else "")
+                        + ("; are input and target exchanged?" if labels.ndim > x.ndim
+                           else "; convert labels with target.astype('int64')"))
     if not x.ndim or (x.ndim > 2 and not axes):
         raise ValueError(f"{name}: input has shape {x.shape}; give scores (N, classes), or (classes,) for one item")
     if not x.size:
         raise ValueError(f"{name}: input has shape {x.shape}, which holds no scores")
     wanted = x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()
     if labels.shape != wanted:
+        fix = ""
+        if labels.shape == x.shape:
+            fix = "; if target holds a 1 for the right class and 0 for the others, give target.argmax(1)"
+        elif labels.size == math.prod(wanted):
+            fix = f"; give target.reshape({wanted})"
         raise ValueError(f"{name}: target has shape {labels.shape}, but input has shape {x.shape}, for which labels of shape "
-                         f"{wanted} are expected: one for each item, not one per class")
+                         f"{wanted} are expected: one for each item, not one per class{fix}")
     return np.asarray(labels, np.int64).reshape(-1)
 
 
@@ -89,12 +96,17 @@ def _scaled(losses: Array, gradient: Array, shape: tuple[int, ...], reduction: s
     return np.asarray(total / count if count else math.nan, losses.dtype), vjp
 
 
+def share_of_smoothing(label_smoothing: Any) -> None:
+    """Refuse what is no share."""
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing={label_smoothing!r} is the share of probability given to all classes, from 0 to 1")
+
+
 def cross_entropy_pair(x: Any, target: Any, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean",
                        label_smoothing: float = 0.0) -> Pair:
     """Negative logarithm of the softmax at the labels, or its mean under probabilities."""
     one_of_reductions(reduction)
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"label_smoothing={label_smoothing!r} is the share of probability given to all classes, from 0 to 1")
+    share_of_smoothing(label_smoothing)
     x, target = numbers(x), np.asarray(target)
     if target.dtype.kind == "f" and x.ndim and target.shape == x.shape:
         return _by_probabilities(x, target, weight, reduction, label_smoothing)
@@ -210,6 +222,12 @@ def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int =
     return apply(nll_loss_pair, input, target, weight, ignore_index=ignore_index, reduction=reduction)
 
 
+def power_of_margins(name: str, p: Any) -> None:
+    """Refuse a power that is neither 1 nor 2."""
+    if p not in (1, 2):
+        raise ValueError(f"{name}: p={p!r} is not allowed; it may be 1 or 2")
+
+
 def multi_margin_loss_pair(x: Any, target: Any, weight: Any = None, *, p: int = 1, margin: float = 1.0,
                            reduction: str = "mean") -> Pair:
     """By how much wrong classes come within a margin of the right one, over the number of classes."""
@@ -224,8 +242,7 @@ def hinge_pair(x: Any, target: Any, *, margin: float = 1.0, reduction: str = "me
 
 def _margins(name: str, x: Any, target: Any, weight: Any, p: int, margin: float, reduction: str, by_classes: bool) -> Pair:
     one_of_reductions(reduction)
-    if p not in (1, 2):
-        raise ValueError(f"{name}: p={p!r} is not allowed; it may be 1 or 2")
+    power_of_margins(name, p)
     x = numbers(x)
     labels = _labels(name, x, target, axes=False)
     weights, weighted = _class_weights(name, weight, x)

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from convkit._core.memory import empty
+from convkit._core.typing import Array
 from convkit._core.workers import available
 from convkit.autodiff import apply
 from convkit.autodiff.pairs import Pair
 from convkit.engines import channels
+from convkit.engines.pieces import flat
 from convkit.nn.functional.activation import masked
 from convkit.nn.functional.operands import like, parameter_dtype, setting, several
 from convkit.nn.functional.shape import MODES, refuse_reach
@@ -91,33 +93,58 @@ def _convolution(dims: int, x: tuple[int, ...], w: tuple[int, ...], bias: tuple[
     return _Layout(channels.prepare(c), batch, c.out_shape, c.out_shape if batch is x else c.out_shape[1:])
 
 
-def conv_pair(x: Any, w: Any, bias: Any = None, *, dims: int, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-              groups: int = 1, padding_mode: str = "zeros", relu: bool = False) -> Pair:
+class BoundConvolution:
+    """A pair for operands of the shapes and settings that it was made with; for others it makes another."""
+
+    def __init__(self, x: tuple[int, ...], w: Any, bias: Any, *, dims: int, stride: Any = 1, padding: Any = 0,
+                 dilation: Any = 1, groups: int = 1, padding_mode: str = "zeros", relu: bool = False) -> None:
+        self._settings = {"dims": dims, "stride": stride, "padding": padding, "dilation": dilation, "groups": groups,
+                          "padding_mode": padding_mode, "relu": relu}
+        self._layout = _convolution(dims, x, w.shape, None if bias is None else bias.shape, stride, padding, dilation, groups,
+                                    padding_mode, w.dtype)
+        self._shape, self._relu = x, relu
+        self._weights, self._dtype = w.shape, w.dtype
+        self._held = self._flattened(w, bias)
+
+    def _flattened(self, w: Array, bias: Array | None) -> tuple[Array, Array | None, Array, Array | None]:
+        return w, bias, flat(w), None if bias is None else flat(like(bias, self._dtype))
+
+    def __call__(self, x: Any, w: Any, bias: Any = None) -> Pair:
+        """Correlation with channels, plus a bias."""
+        held = self._held
+        if w is not held[0] or bias is not held[1]:
+            if (x.shape, w.shape, w.dtype, bias is None) != (self._shape, self._weights, self._dtype, held[1] is None):
+                return conv_pair(x, w, bias, **self._settings)
+            held = self._held = self._flattened(w, bias)
+        _, _, weights, biases = held
+        dtype, layout = self._dtype, self._layout
+        x = like(x, dtype)
+        plan, workers = layout.plan, available()
+        y = empty(layout.out, dtype)
+        samples = flat(x)
+        plan.forward(samples, weights, biases, y, workers, self._relu)
+        shape, w_shape, kept = x.shape, w.shape, y if self._relu else None
+
+        def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+            g = flat(np.asarray(g, dtype) if kept is None else masked(g, kept))
+            by_x = by_w = by_bias = None
+            if wanted[0]:
+                by_x = empty(shape, dtype)
+                plan.input_gradient(g, weights, by_x, workers)
+            if wanted[1]:
+                by_w = empty(w_shape, dtype)
+                plan.weight_gradient(samples, g, by_w, workers)
+            if biases is not None and wanted[2]:
+                by_bias = np.empty(biases.size, dtype)
+                plan.bias_gradient(g, by_bias)
+            return by_x, by_w, by_bias
+
+        return y, vjp
+
+
+def conv_pair(x: Any, w: Any, bias: Any = None, **settings: Any) -> Pair:
     """Correlation with channels, plus a bias; with `relu` its positive part."""
-    dtype = w.dtype
-    layout = _convolution(dims, x.shape, w.shape, None if bias is None else bias.shape, stride, padding, dilation, groups,
-                          padding_mode, dtype)
-    x = like(x, dtype)
-    plan, workers = layout.plan, available()
-    y = empty(layout.out, dtype)
-    plan.forward(x, w, bias if bias is None else like(bias, dtype), y, workers, relu)
-    kept = y if relu else None
-
-    def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        g = (np.asarray(g, dtype) if kept is None else masked(g, kept)).reshape(layout.batch_out)
-        by_x = by_w = by_bias = None
-        if wanted[0]:
-            by_x = empty(x.shape, dtype)
-            plan.input_gradient(g, w, by_x, workers)
-        if wanted[1]:
-            by_w = empty(w.shape, dtype)
-            plan.weight_gradient(x, g, by_w, workers)
-        if bias is not None and wanted[2]:
-            by_bias = np.empty(w.shape[0], dtype)
-            plan.bias_gradient(g, by_bias)
-        return by_x, by_w, by_bias
-
-    return y, vjp
+    return BoundConvolution(x.shape, w, bias, **settings)(x, w, bias)
 
 
 @lru_cache(maxsize=512, typed=True)

@@ -23,8 +23,9 @@ def _two(name: str, x: Any, target: Any, reduction: str) -> tuple[Array, Array]:
     x = numbers(x)
     target = np.asarray(target)
     if target.shape != x.shape:
+        fix = f"; give target.reshape({x.shape})" if target.size == x.size else ""
         raise ValueError(f"{name}: target has shape {target.shape}, but input has shape {x.shape}; they must be equal (shapes "
-                         "are not stretched: a loss over (N, 1) against (N,) would compare every pair)")
+                         f"are not stretched: a loss over (N, 1) against (N,) would compare every pair){fix}")
     return x, like(target, x.dtype) if target.dtype.kind != "f" else np.asarray(target, x.dtype)
 
 
@@ -97,10 +98,15 @@ def l1_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
     return apply(l1_loss_pair, input, target, reduction=reduction)
 
 
-def huber_loss_pair(x: Any, target: Any, *, reduction: str = "mean", delta: float = 1.0) -> Pair:
-    """Half the squares of differences up to `delta`, straight lines beyond."""
+def positive_delta(delta: Any) -> None:
+    """Refuse a width of the Huber loss that is none."""
     if not delta > 0:
         raise ValueError(f"huber_loss: delta={delta!r} must be positive: it is the difference beyond which lines are straight")
+
+
+def huber_loss_pair(x: Any, target: Any, *, reduction: str = "mean", delta: float = 1.0) -> Pair:
+    """Half the squares of differences up to `delta`, straight lines beyond."""
+    positive_delta(delta)
 
     def losses(d: Array) -> Array:
         size = np.abs(d)
@@ -194,12 +200,17 @@ def binary_cross_entropy_with_logits(input: Any, target: Any, weight: Any = None
     return apply(binary_cross_entropy_with_logits_pair, input, target, weight, reduction=reduction, pos_weight=pos_weight)
 
 
+def positive_eps(eps: Any) -> None:
+    """Refuse a least variance that is none."""
+    if not eps > 0:
+        raise ValueError(f"gaussian_nll_loss: eps={eps!r} must be positive: variances below it count as it")
+
+
 def gaussian_nll_loss_pair(x: Any, target: Any, var: Any, *, full: bool = False, eps: float = 1e-6,
                            reduction: str = "mean") -> Pair:
     """Minus the logarithm of a normal density at the target."""
     x, target = _two("gaussian_nll_loss", x, target, reduction)
-    if not eps > 0:
-        raise ValueError(f"gaussian_nll_loss: eps={eps!r} must be positive: variances below it count as it")
+    positive_eps(eps)
     given = np.asarray(var, x.dtype)
     variance = given[..., None] if given.ndim and given.shape == x.shape[:-1] else given
     if variance.shape not in ((), x.shape, (*x.shape[:-1], 1)):

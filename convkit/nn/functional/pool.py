@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
@@ -92,13 +92,22 @@ def _found(x: Any, *, plan: pool.PreparedMax, y: Array, codes: Array, workers: i
     return y, vjp
 
 
-def max_pool_pair(x: Any, *, dims: int, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-                  ceil_mode: bool = False) -> Pair:
+def bound_max_pool(x: tuple[int, ...], *, dims: int, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+                   ceil_mode: bool = False) -> Callable[[Any], Pair]:
+    """The pair for inputs of shape `x`."""
+    plan, shape = _maximum(dims, x, kernel_size, stride, padding, dilation, ceil_mode)
+
+    def pair(x: Any) -> Pair:
+        x = numbers(x)
+        y, workers = empty(shape, x.dtype), available()
+        return _found(x, plan=plan, y=y, codes=plan.forward(x, y, workers), workers=workers)
+
+    return pair
+
+
+def max_pool_pair(x: Any, **settings: Any) -> Pair:
     """The largest sample of each window."""
-    plan, shape = _maximum(dims, x.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    x = numbers(x)
-    y, workers = empty(shape, x.dtype), available()
-    return _found(x, plan=plan, y=y, codes=plan.forward(x, y, workers), workers=workers)
+    return bound_max_pool(x.shape, **settings)(x)
 
 
 max_pool1d_pair, max_pool2d_pair, max_pool3d_pair = (partial(max_pool_pair, dims=n) for n in (1, 2, 3))

@@ -140,7 +140,8 @@ def dropout_pair(x: Any, *, p: float = 0.5, training: bool = True, generator: np
     return x * mask, lambda g, wanted: (g * mask,)
 
 
-def dropout(input: Kind, p: float = 0.5, training: bool = True, *, generator: np.random.Generator | None = None) -> Kind:
+def dropout(input: Kind, p: float = 0.5, training: bool = True, inplace: bool = False, *,
+            generator: np.random.Generator | None = None) -> Kind:
     """Set elements to 0 at random, and scale the others so that the expected value stays ("inverted" dropout).
 
     Parameters
@@ -151,6 +152,8 @@ def dropout(input: Kind, p: float = 0.5, training: bool = True, *, generator: np
         Probability of dropping an element. (Texts that speak of the probability of keeping mean ``1 - p``.)
     training : bool
         False: the input comes back as it is.
+    inplace : bool
+        Accepted; nothing is changed in place.
     generator : numpy.random.Generator, optional
         Source of the random numbers; one of the process's own without it.
 

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from convkit._core.checks import word
 from convkit._core.typing import DTypeLike
 from convkit.nn import functional, init
-from convkit.nn.layers.layer import Layer, Operation, Shape, Window, several, told
+from convkit.nn.functional.conv import BOUNDARIES, BoundConvolution
+from convkit.nn.functional.operands import parameter_dtype
+from convkit.nn.layers.layer import Layer, Operation, Shape, Window, count, counts, told
 from convkit.nn.module import Parameter
+from convkit.nn.passes import Operands
 
 Numbers = int | tuple[int, ...]
 
@@ -25,29 +29,28 @@ class Conv(Layer):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Numbers, stride: Numbers, padding: Numbers | str,
                  dilation: Numbers, groups: int, bias: bool, padding_mode: str, dtype: DTypeLike) -> None:
         super().__init__()
-        for name, value in (("in_channels", in_channels), ("out_channels", out_channels), ("groups", groups)):
-            if value < 1:
-                raise ValueError(f"{type(self).__name__}: {name}={value!r} must be 1 or more")
+        in_channels, out_channels = count(self, "in_channels", in_channels), count(self, "out_channels", out_channels)
+        groups = count(self, "groups", groups)
+        parameter_dtype(type(self).__name__, np.dtype(dtype))
         for name, value in (("in_channels", in_channels), ("out_channels", out_channels)):
             if value % groups:
                 raise ValueError(f"{type(self).__name__}: {name}={value} cannot be cut into groups={groups} of equal size; "
                                  f"choose a divisor of {math.gcd(in_channels, out_channels)}")
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.kernel_size = self._setting("kernel_size", kernel_size, 1)
-        self.stride, self.dilation = self._setting("stride", stride, 1), self._setting("dilation", dilation, 1)
-        self.padding = padding if isinstance(padding, str) else self._setting("padding", padding, 0)
-        self.padding_mode = padding_mode
+        self.kernel_size = counts(self, "kernel_size", kernel_size, self.dims, 1)
+        self.stride, self.dilation = (counts(self, name, value, self.dims, 1)
+                                      for name, value in (("stride", stride), ("dilation", dilation)))
+        self.padding = padding if isinstance(padding, str) else counts(self, "padding", padding, self.dims, 0)
+        if isinstance(padding, str) and padding not in ("same", "valid"):
+            raise ValueError(f"{type(self).__name__}: padding={padding!r} is not known; it may be 'same', 'valid' or numbers")
+        if padding == "same" and max(self.stride) > 1:
+            raise ValueError(f"{type(self).__name__}: padding='same' needs stride 1, and stride is {stride!r}; give padding as "
+                             "a number")
+        self.padding_mode = word(padding_mode, f"{type(self).__name__}: padding_mode", tuple(BOUNDARIES))
         channels = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         self.weight = Parameter(init.blank((channels[0], channels[1] // groups, *self.kernel_size), dtype))
         self.bias = Parameter(init.blank((out_channels,), dtype)) if bias else None
         self.reset_parameters()
-
-    def _setting(self, name: str, value: Any, least: int) -> Shape:
-        found = several(value, self.dims)
-        if len(found) != self.dims or min(found) < least:
-            raise ValueError(f"{type(self).__name__}: {name}={value!r} must be {least} or more, one number or one for each of "
-                             f"{self.dims} axes")
-        return found
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew, as PyTorch does: evenly between -1 / sqrt(fan_in) and 1 / sqrt(fan_in)."""
@@ -119,6 +122,10 @@ class _Forward(Conv):
     """Correlation layers."""
 
     fuses = True
+
+    def bind(self, shape: Shape, arrays: Operands, settings: dict[str, Any]) -> BoundConvolution:
+        """The correlation, prepared for its shapes."""
+        return BoundConvolution(shape, *arrays, dims=self.dims, **settings)
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Numbers, stride: Numbers = 1,
                  padding: Numbers | str = 0, dilation: Numbers = 1, groups: int = 1, bias: bool = True,
@@ -204,7 +211,10 @@ class Transposed(Conv):
         if padding_mode != "zeros":
             raise ValueError(f"{type(self).__name__}: padding_mode={padding_mode!r} is not available; it can be 'zeros' only")
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, dtype)
-        self.output_padding = self._setting("output_padding", output_padding, 0)
+        self.output_padding = counts(self, "output_padding", output_padding, self.dims, 0)
+        if any(o >= max(s, d) for o, s, d in zip(self.output_padding, self.stride, self.dilation, strict=True)):
+            raise ValueError(f"{type(self).__name__}: output_padding={output_padding!r} must be less than the stride or the "
+                             f"dilation, {self.stride} and {self.dilation}")
 
     def out_shape(self, shape: Shape) -> Shape:
         """Shape of the result."""

@@ -8,7 +8,8 @@ import numpy as np
 
 from convkit._core.typing import DTypeLike
 from convkit.nn import functional, init
-from convkit.nn.layers.layer import Layer, Operation, Shape, size
+from convkit.nn.functional.operands import parameter_dtype
+from convkit.nn.layers.layer import Layer, Operation, Shape, count, size
 from convkit.nn.module import Parameter
 
 
@@ -48,10 +49,8 @@ class Linear(Layer):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, dtype: DTypeLike = np.float32) -> None:
         super().__init__()
-        for name, value in (("in_features", in_features), ("out_features", out_features)):
-            if value < 1:
-                raise ValueError(f"Linear: {name}={value!r} must be 1 or more")
-        self.in_features, self.out_features = in_features, out_features
+        self.in_features, self.out_features = count(self, "in_features", in_features), count(self, "out_features", out_features)
+        parameter_dtype("Linear", np.dtype(dtype))
         self.weight = Parameter(init.blank((out_features, in_features), dtype))
         self.bias = Parameter(init.blank((out_features,), dtype)) if bias else None
         self.reset_parameters()
@@ -70,6 +69,8 @@ class Linear(Layer):
         fix = f"make the layer with in_features={shape[-1]}" if shape else "give one with axes"
         if len(shape) > 2 and size(shape[1:]) == self.in_features:
             fix = "flatten it first, with torch.flatten(x, 1) or a Flatten layer"
+        elif len(shape) == 2 and size(shape) == self.in_features:
+            fix = "if this is a single item, give it a batch axis, x[None], before it is flattened"
         elif len(shape) > 2:
             fix += f", or, if it is to see whole items, flatten them and use in_features={size(shape[1:])}"
         return (f"it got an input of shape {shape}, whose last axis has {shape[-1] if shape else 'no'} features, and expects "

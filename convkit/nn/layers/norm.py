@@ -8,7 +8,8 @@ import numpy as np
 
 from convkit._core.typing import Array, DTypeLike
 from convkit.nn import functional, init
-from convkit.nn.layers.layer import Layer, Operation, Shape
+from convkit.nn.functional.operands import parameter_dtype
+from convkit.nn.layers.layer import Layer, Operation, Shape, count
 from convkit.nn.module import Parameter
 
 
@@ -25,9 +26,14 @@ class _BatchNorm(Layer):
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
                  track_running_stats: bool = True, *, bias: bool = True, dtype: DTypeLike = np.float32) -> None:
         super().__init__()
-        if num_features < 1:
-            raise ValueError(f"{type(self).__name__}: num_features={num_features!r} must be 1 or more")
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.num_features = num_features = count(self, "num_features", num_features)
+        if not eps >= 0:
+            raise ValueError(f"{type(self).__name__}: eps={eps!r} must be 0 or more: it is added to the variance under a root")
+        if momentum is not None and not 0 <= momentum <= 1:
+            raise ValueError(f"{type(self).__name__}: momentum={momentum!r} is the weight of a new batch, from 0 to 1, or None "
+                             "for the mean of all")
+        parameter_dtype(type(self).__name__, np.dtype(dtype))
+        self.eps, self.momentum = eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight = Parameter(np.ones(num_features, dtype)) if affine else None
         self.bias = Parameter(np.zeros(num_features, dtype)) if affine and bias else None
@@ -53,7 +59,8 @@ class _BatchNorm(Layer):
     def misfit(self, shape: Shape) -> str:
         """What is wrong with an input of `shape`."""
         if len(shape) not in self.ndims:
-            return f"it got an input of shape {shape}, and expects {self.expected.format(self.num_features)}"
+            fix = "; give a single item a batch axis, x[None]" if len(shape) == min(self.ndims) - 1 else ""
+            return f"it got an input of shape {shape}, and expects {self.expected.format(self.num_features)}{fix}"
         if shape[1] != self.num_features:
             return (f"it got {shape[1]} channels (input of shape {shape}), and expects {self.num_features}; make the layer "
                     f"with num_features={shape[1]}")
@@ -167,7 +174,7 @@ class LocalResponseNorm(Layer):
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()
-        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+        self.size, self.alpha, self.beta, self.k = count(self, "size", size), alpha, beta, k
 
     def operation(self) -> Operation:
         """The division."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from convkit.nn import functional
-from convkit.nn.layers.layer import Layer, Operation, Shape, Window, kept, several
+from convkit.nn.functional.pool import bound_max_pool
+from convkit.nn.layers.layer import Layer, Operation, Shape, Window, counts, kept, several
+from convkit.nn.passes import Operands
 
 Numbers = int | tuple[int, ...]
 
@@ -22,6 +25,12 @@ class _Pool(Layer):
         self.kernel_size = kept(kernel_size)
         self.stride = self.kernel_size if stride is None else kept(stride)
         self.padding, self.ceil_mode = kept(padding), ceil_mode
+        taps = counts(self, "kernel_size", self.kernel_size, self.dims, 1)
+        counts(self, "stride", self.stride, self.dims, 1)
+        pads = counts(self, "padding", self.padding, self.dims, 0)
+        if any(p > k // 2 for p, k in zip(pads, taps, strict=True)):
+            raise ValueError(f"{type(self).__name__}: padding={padding!r} is more than half of kernel_size={kernel_size!r}; a "
+                             "window would lie outside of the input")
 
     def _dilation(self) -> Shape:
         return (1,) * self.dims
@@ -56,6 +65,7 @@ class _MaxPool(_Pool):
                  return_indices: bool = False, ceil_mode: bool = False) -> None:
         super().__init__(kernel_size, stride, padding, ceil_mode)
         self.dilation, self.return_indices = kept(dilation), return_indices
+        counts(self, "dilation", self.dilation, self.dims, 1)
 
     def _dilation(self) -> Shape:
         return several(self.dilation, self.dims)
@@ -66,7 +76,15 @@ class _MaxPool(_Pool):
             return self.function(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, True)
         return super().forward(x, **more)
 
-    computed = forward
+    plain = forward
+
+    def operands(self) -> Operands | None:
+        """Nothing; of a layer with two results, None."""
+        return None if self.return_indices else super().operands()
+
+    def bind(self, shape: Shape, arrays: Operands, settings: dict[str, Any]) -> Callable[[Any], Any]:
+        """The largest of each window, prepared for its shape."""
+        return bound_max_pool(shape, dims=self.dims, **settings)
 
     def operation(self) -> Operation:
         """The largest of each window."""
@@ -184,6 +202,10 @@ class _AdaptiveAvgPool(Layer):
     def __init__(self, output_size: int | tuple[int | None, ...] | None) -> None:
         super().__init__()
         self.output_size = kept(output_size)
+        if isinstance(self.output_size, tuple):
+            counts(self, "output_size", tuple(1 if n is None else n for n in self.output_size), self.dims, 1)
+        elif self.output_size is not None:
+            counts(self, "output_size", self.output_size, self.dims, 1)
 
     def out_shape(self, shape: Shape) -> Shape:
         """Shape of the result; None keeps a length."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from convkit._core.typing import Array
+from convkit.autodiff.pairs import flattened, reshape
 from convkit.nn import functional
-from convkit.nn.init import shared_generator
-from convkit.nn.layers.layer import Layer, Operation, Shape, Window, size
+from convkit.nn.layers.layer import Layer, Operation, Shape, Window
+from convkit.nn.passes import Operands
 
 
 class Flatten(Layer):
@@ -32,10 +34,13 @@ class Flatten(Layer):
         """The reshape."""
         return Operation(functional.flatten_pair, (), {"start": self.start_dim, "end": self.end_dim})
 
+    def bind(self, shape: Shape, arrays: Operands, settings: dict[str, Any]) -> Callable[[Any], Any]:
+        """The reshape to a shape that is known."""
+        return partial(reshape, shape=flattened(shape, **settings))
+
     def out_shape(self, shape: Shape) -> Shape:
         """Shape of the result."""
-        first, last = self.start_dim % len(shape), self.end_dim % len(shape)
-        return (*shape[:first], size(shape[first : last + 1]), *shape[last + 1 :])
+        return flattened(shape, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         """Its settings."""
@@ -56,7 +61,7 @@ class Identity(Layer):
         """Return `x` itself."""
         return x
 
-    computed = forward
+    plain = forward
 
     def operation(self) -> Operation:
         """Nothing."""
@@ -90,7 +95,7 @@ class Dropout(Layer):
 
     def operation(self) -> Operation:
         """The mask."""
-        return Operation(functional.dropout_pair, (), {"p": self.p, "training": self.training, "generator": shared_generator()})
+        return Operation(functional.dropout_pair, (), {"p": self.p, "training": self.training})
 
     def extra_repr(self) -> str:
         """Its settings."""

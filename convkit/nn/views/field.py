@@ -80,8 +80,8 @@ def receptive_field(model: Module, shape: Sequence[int], layer: Any, position: S
         at: tuple[Any, ...] = (slice(None), slice(None), *place)
         seed[at] = 1
         result.backward(seed)
-    if start.grad is None:
-        raise ValueError(f"layer={layer!r} does not depend on the input")
+    if start.grad is None or not start.grad.any():
+        raise ValueError(f"layer={layer!r} does not depend on the input at {tuple(position)}")
     return tuple(slice(*extent) for extent in _extents(start.grad))
 
 
@@ -144,4 +144,4 @@ def _cut(start: int, stop: int, n: int, boundary: str) -> Interval:
     """A stretch that may reach beyond an axis of `n` samples, as the stretch of the samples that stand there."""
     at = index_map(n, -start, stop - n, boundary)
     at = at[(at >= 0) & (at < n)]
-    return int(at.min()), int(at.max()) + 1
+    return (int(at.min()), int(at.max()) + 1) if at.size else (0, 0)

@@ -12,7 +12,8 @@ from convkit._core.typing import Array
 from convkit.autodiff import Tensor
 from convkit.autodiff.tape import Node
 from convkit.nn.layers.layer import Layer, watched
-from convkit.nn.module import REFUSED, Module
+from convkit.nn.module import Module
+from convkit.nn.passes import REFUSED
 
 Run = Callable[[Layer, Any], Any]
 

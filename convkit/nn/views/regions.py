@@ -13,6 +13,7 @@ from convkit._core.typing import Array, ArrayLike, IntArray
 from convkit.autodiff import Tensor
 from convkit.nn import functional, layers
 from convkit.nn.layers.layer import Layer, watched
+from convkit.nn.layers.pad import PADS
 from convkit.nn.module import Module
 from convkit.nn.views.inside import batch_of, functions_outside, run, undisturbed
 
@@ -24,7 +25,7 @@ _AFFINE = (
     layers.Conv1d, layers.Conv2d, layers.Conv3d, layers.ConvTranspose1d, layers.ConvTranspose2d, layers.ConvTranspose3d,
     layers.Linear, layers.AvgPool1d, layers.AvgPool2d, layers.AvgPool3d, layers.AdaptiveAvgPool1d, layers.AdaptiveAvgPool2d,
     layers.AdaptiveAvgPool3d, layers.BatchNorm1d, layers.BatchNorm2d, layers.BatchNorm3d, layers.Dropout, layers.Flatten,
-    layers.Identity, layers.ZeroPadShortcut,
+    layers.Identity, layers.ZeroPadShortcut, *PADS,
 )  # fmt: skip
 _AFFINE_FUNCTIONS = frozenset(
     ("add", "subtract", "negative", "reshape", "flatten", "permute", "concatenate", "item", "pad", "total", "mean")
