@@ -48,6 +48,7 @@ CASES = {
     "cos": (ad.cos, np.cos, [A34]),
     "tanh": (ad.tanh, np.tanh, [A34]),
     "clip": (lambda a: ad.clip(a, -0.8, 1.1), lambda a: np.clip(a, -0.8, 1.1), [draw_inputs((3, 4), avoid=(-0.8, 1.1))]),
+    "clamp": (lambda a: ad.clamp(a, min=0).clamp(max=1), lambda a: np.clip(a, 0, 1), [draw_inputs((3, 4), avoid=(0.0, 1.0))]),
     "clip-below": (lambda a: a.clip(min=0), lambda a: np.maximum(a, 0), [A34]),
     "clip-above": (lambda a: a.clip(max=B34), lambda a: np.minimum(a, B34), [A34]),
     "maximum": (ad.maximum, np.maximum, [A34, B34]),

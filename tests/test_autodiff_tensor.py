@@ -102,7 +102,7 @@ def test_dtypes_on_and_off_the_tape():
     x = Tensor(np.array([1.5, -2.5]), requires_grad=True)
     narrow = x.float()
     assert (narrow.dtype, narrow.double().dtype, x.long().dtype) == (np.float32, np.float64, np.int64)
-    assert x.long().data.tolist() == [1, -2]
+    assert x.long().tolist() == [1, -2]
     assert not x.long().requires_grad
     (narrow * narrow).sum().backward()
     assert x.grad.dtype == np.float64

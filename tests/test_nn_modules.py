@@ -8,6 +8,7 @@ import importlib
 import math
 import pickle
 import pkgutil
+import warnings
 
 import numpy as np
 import pytest
@@ -188,6 +189,17 @@ def test_float64_input_of_a_float32_model_warns():
     layer = nn.Conv2d(1, 1, 3)
     with pytest.warns(UserWarning, match="float64 and the parameters are float32"):
         assert layer(np.zeros((1, 1, 4, 4))).dtype == np.float32
+
+
+def test_a_model_warns_of_float64_input_once():
+    x, y, loss = samples(2, 3, 32, 32, dtype=np.float64), [1, 2], nn.CrossEntropyLoss()
+    for model in (nn.models.tutorial_net(), nn.models.tutorial_net()):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for _ in range(3):
+                loss(model(x), y).backward()
+                model.loss_and_grad(x, y, loss)
+        assert [str(w.message)[:16] for w in caught] == ["input is float64"]
 
 
 def test_train_and_eval_reach_every_module():

@@ -100,6 +100,9 @@ def clip(x: Kind, min: Any = None, max: Any = None) -> Kind:
     return apply(pairs.clip, x, least=min, most=max)
 
 
+clamp = clip
+
+
 def maximum(a: Any, b: Any) -> Any:
     """The larger of two elements; at a tie each gets half of the gradient."""
     return apply(pairs.maximum, a, b)

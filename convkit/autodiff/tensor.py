@@ -207,6 +207,8 @@ class Tensor(Value):
         """As `convkit.autodiff.clip`."""
         return taped(pairs.clip, (self,), least=min, most=max)
 
+    clamp = clip
+
     def pow(self, exponent: Any) -> Tensor:
         """``self ** exponent``."""
         return taped(pairs.power, (self, exponent))

@@ -152,6 +152,10 @@ class Value:
             raise ValueError(f"item() gives the number in a Tensor of one element; this one has shape {self.shape}")
         return self._data.item()
 
+    def tolist(self) -> Any:
+        """The numbers as Python's, in nested lists."""
+        return self._data.tolist()
+
     def numpy(self) -> Array:
         """The array itself, of a Tensor off the tape."""
         if self._node is not None:

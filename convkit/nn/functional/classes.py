@@ -302,6 +302,11 @@ def hinge(input: Any, target: Any, margin: float = 1.0, *, reduction: str = "mea
 
     Parameters and errors are those of `multi_margin_loss`, which divides the sum by the number of classes.
 
+    Notes
+    -----
+    Slides with the scores of the example print 10.9 for the third image, and 4.6 for the mean: they leave the margin out of
+    its two terms, 2.2 + 3.1 + 1 and 2.5 + 3.1 + 1. The mean is 5.2667.
+
     References
     ----------
     .. [1] J. Weston, C. Watkins, "Support vector machines for multi-class pattern recognition", ESANN 1999.

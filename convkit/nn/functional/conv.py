@@ -107,7 +107,7 @@ class BoundConvolution:
         self._held = self._flattened(w, bias)
 
     def _flattened(self, w: Array, bias: Array | None) -> tuple[Array, Array | None, Array, Array | None]:
-        return w, bias, flat(w), None if bias is None else flat(like(bias, self._dtype))
+        return w, bias, flat(w), None if bias is None else flat(like(bias, w))
 
     def __call__(self, x: Any, w: Any, bias: Any = None) -> Pair:
         """Correlation with channels, plus a bias."""
@@ -118,7 +118,7 @@ class BoundConvolution:
             held = self._held = self._flattened(w, bias)
         _, _, weights, biases = held
         dtype, layout = self._dtype, self._layout
-        x = like(x, dtype)
+        x = like(x, w)
         plan, workers = layout.plan, available()
         y = empty(layout.out, dtype)
         samples = flat(x)
@@ -180,12 +180,12 @@ def conv_transpose_pair(x: Any, w: Any, bias: Any = None, *, dims: int, stride: 
     dtype = w.dtype
     layout = _transposed(dims, x.shape, w.shape, None if bias is None else bias.shape, stride, padding, output_padding, groups,
                          dilation, dtype)
-    x = like(x, dtype)
+    x = like(x, w)
     plan, workers = layout.plan, available()
     y = empty(layout.out, dtype)
     plan.input_gradient(x.reshape(layout.batch), w, y, workers)
     if bias is not None:
-        y += like(bias, dtype).reshape(-1, *(1,) * dims)
+        y += like(bias, w).reshape(-1, *(1,) * dims)
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
         g = np.asarray(g, dtype).reshape(layout.batch_out)

@@ -25,7 +25,7 @@ def linear_pair(x: Any, w: Any, bias: Any = None, *, relu: bool = False) -> Pair
     if w.ndim != 2 or not x.ndim or x.shape[-1] != w.shape[1] or (bias is not None and bias.shape != w.shape[:1]):
         _refuse_linear(x.shape, w.shape, None if bias is None else bias.shape)
     parameter_dtype("linear", dtype)
-    x = like(x, dtype)
+    x = like(x, w)
     shape = x.shape
     matrix = len(shape) == 2
     rows = x if matrix else x.reshape(-1, w.shape[1])

@@ -26,7 +26,7 @@ def _two(name: str, x: Any, target: Any, reduction: str) -> tuple[Array, Array]:
         fix = f"; give target.reshape({x.shape})" if target.size == x.size else ""
         raise ValueError(f"{name}: target has shape {target.shape}, but input has shape {x.shape}; they must be equal (shapes "
                          f"are not stretched: a loss over (N, 1) against (N,) would compare every pair){fix}")
-    return x, like(target, x.dtype) if target.dtype.kind != "f" else np.asarray(target, x.dtype)
+    return x, like(target, x) if target.dtype.kind != "f" else np.asarray(target, x.dtype)
 
 
 def _share(g: Any, reduction: str, size: int) -> Any:

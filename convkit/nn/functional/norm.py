@@ -39,7 +39,7 @@ def batch_norm_pair(x: Any, weight: Any = None, bias: Any = None, *, running_mea
     """
     if x.ndim < 2 or min(x.shape) < 1:
         raise ValueError(f"batch_norm: input has shape {x.shape}; expected (N, C, ...) with samples in every channel")
-    x = numbers(x) if weight is None else like(x, weight.dtype)
+    x = numbers(x) if weight is None else like(x, weight)
     channels, dtype = x.shape[1], x.dtype
     weights, biases = _each("weight", weight, channels, 1, dtype), _each("bias", bias, channels, 0, dtype)
     running = tuple(_each(name, given, channels, 0, np.float64)

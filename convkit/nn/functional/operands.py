@@ -7,6 +7,7 @@ import operator
 import warnings
 from functools import lru_cache
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -24,12 +25,19 @@ def numbers(x: Any) -> Array:
     raise TypeError(f"input has dtype {x.dtype}; a network computes in real numbers, float32 or float64")
 
 
-def like(x: Any, dtype: np.dtype[Any]) -> Array:
-    """Samples in the dtype of the parameters that they meet."""
+# Parameters that met float64: Python forgets which warnings it has shown whenever some library changes its filters.
+_told: WeakValueDictionary[int, Array] = WeakValueDictionary()
+
+
+def like(x: Any, parameters: Array) -> Array:
+    """Samples in the dtype of the parameters that they meet; a loss of time is told once for each array of these."""
+    dtype = parameters.dtype
     if x.dtype == dtype and isinstance(x, np.ndarray):
         return x
     if dtype == np.float32 and x.dtype == np.float64:
-        # Python shows a warning from one place once.
+        if _told.get(id(parameters)) is parameters:
+            return np.asarray(x, dtype)
+        _told[id(parameters)] = parameters
         warnings.warn("input is float64 and the parameters are float32: it is converted, at a cost. Convert the data once, "
                       "with x.astype('float32'), or the model with model.double()", UserWarning, stacklevel=2)
     elif x.dtype.kind not in "biuf":
