@@ -125,14 +125,22 @@ def test_a_large_layer_is_cut_into_tiles_that_do_not_show(monkeypatch):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("layout", channel_tiles.LAYOUTS)
 def test_every_layout_gives_the_same_sums(monkeypatch, layout, dtype):
-    c = layer((5, 3, 18, 32), (7, 3, 3, 3), padding=1, dtype=dtype)
-    numbers = draw(c)
+    """The layer with zeros on all sides as it is, the other one on its way back: both can have every layout."""
+    around, bare = layer((5, 3, 18, 30), (7, 3, 3, 3), padding=2, dtype=dtype), layer((5, 7, 20, 32), (4, 7, 3, 3), dtype=dtype)
+    numbers, others = draw(around), draw(bare)
     monkeypatch.setattr(channel_tiles, "LAYOUTS", (layout,))
-    one = computed(c, *numbers, prepared=PreparedConvolution(c))
+    plan, back = PreparedConvolution(around), PreparedConvolution(bare)
+    assert {tile.layout for c in (plan._forward, *back._backward[0]) for tile, _ in c.tiles} == {layout}
     monkeypatch.undo()
-    assert_near(one, expected(c, *numbers), dtype)
-    np.testing.assert_array_equal(one[0], computed(c, *numbers)[0])
-    np.testing.assert_array_equal(one[1], computed(c, *numbers)[1])
+    got, want = computed(around, *numbers, prepared=plan), expected(around, *numbers)
+    assert_near(got, want, dtype)
+    np.testing.assert_array_equal(got[0], computed(around, *numbers)[0])
+    monkeypatch.setattr(channel_tiles, "LAYOUTS", ("rows",))
+    bare_rows = computed(bare, *others, prepared=PreparedConvolution(bare))
+    got = np.full_like(others[0], 7)
+    back.input_gradient(others[3], others[1], got, 1)
+    np.testing.assert_array_equal(got, bare_rows[1])
+    assert_near(bare_rows, expected(bare, *others), dtype)
 
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="work enough for several workers takes minutes uncompiled")

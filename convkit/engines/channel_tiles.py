@@ -20,8 +20,10 @@ TILE_BYTES = 1_500_000
 TILE_WORK, TILES, FEW = 2_000_000, 16, 8
 # How samples are spread. ``rows``: columns are stored once, and vectors of outputs end where rows do. ``planes``: columns are
 # stored anew for every tap along a row, so that rows of outputs follow one another without gaps. ``batch``: as planes, with
-# the items of a row side by side, so that images of few outputs fill vectors too; results are scattered.
-LAYOUTS = ("rows", "planes", "batch")
+# the items of a row side by side, so that images of few outputs fill vectors too; results are scattered. ``shared``: columns
+# are stored once, and the zeros behind a row are those before the next, so that rows follow one another without gaps; for
+# rows with a zero on either side for every tap but one, as in the gradient of the samples of a layer without padding.
+LAYOUTS = ("rows", "planes", "batch", "shared")
 
 # (items, D, H, W) outputs of a tile.
 Shape: TypeAlias = tuple[int, int, int, int]
@@ -66,6 +68,7 @@ class Pass(NamedTuple):
     channels: int
     rows: int
     axes: tuple[Axis, Axis, Axis]
+    boundary: str
     itemsize: int
 
     @property
@@ -124,6 +127,7 @@ class Tile(NamedTuple):
     """
 
     shape: Shape
+    layout: str
     spread: Spread
     vectors: Vectors
     pitch: int
@@ -176,11 +180,11 @@ def _spread(p: Pass, shape: Shape, layout: str) -> Spread:
     runs = np.array([first for first, _ in found], np.int64)
     n_cols = max(n for _, n in found)
     run = rows.size * n_cols
-    shifts = np.array([which * run + dx for which, dx in where if layout != "rows"], np.int64)
+    shifts = np.array([which * run + dx for which, dx in where if layout in ("planes", "batch")], np.int64)
     if shifts.size:
         where = [(i, 0) for i in range(shifts.size)]
-    row = {"rows": n_cols, "planes": nx, "batch": items * nx}[layout]
-    plane = row * rows.size
+    row = {"rows": n_cols, "planes": nx, "batch": items * nx, "shared": nx}[layout]
+    plane = row * rows.size + (n_cols - nx if layout == "shared" else 0)
     depth = plane * (shifts.size or runs.size)
     channel = _spaced(depth * depths.size, lanes)
     item = nx if layout == "batch" else channel * p.channels
@@ -189,6 +193,14 @@ def _spread(p: Pass, shape: Shape, layout: str) -> Spread:
     gathered = min(AT_ONCE, p.channels) * depths.size * runs.size * run
     size = LEAD + max(items * item, p.channels * channel) + gathered + 2 * lanes
     return Spread(n_cols, (item, channel, depth, row, plane), depths, rows, runs, shifts, offsets, size)
+
+
+def _shares_zeros(p: Pass, columns: int) -> bool:
+    """Whether rows of so many outputs need as many zeros on either side as lie between their taps."""
+    x = p.axes[2]
+    span = x.high - x.low + 1 - columns
+    whole = columns == x.outputs and x.step == 1
+    return whole and p.boundary == "zero" and -x.low >= span and x.high + 1 - x.source >= span
 
 
 def _vectors(begin: IntArray, length: int, lanes: int) -> Vectors:
@@ -211,6 +223,8 @@ def make_tile(p: Pass, shape: Shape, layout: str) -> Tile | None:
     """The tile of a shape in a layout; None where that does not serve."""
     items, nz, ny, nx = shape
     lanes = VECTOR // p.itemsize
+    if layout == "shared" and not _shares_zeros(p, nx):
+        return None
     spread = _spread(p, shape, layout)
     item, _, depth, row, _ = spread.strides
     i, j, k = np.ogrid[:items, :nz, :ny]
@@ -224,10 +238,10 @@ def make_tile(p: Pass, shape: Shape, layout: str) -> Tile | None:
         kept, pitch, length = (0, 0, 0, 0, 0), 0, nx
         _, height, width = (a.extent for a in p.axes)
         starts = i * item + j * depth + k * row, i * p.out_item + (j * height + k) * width
-        if layout == "planes":
+        if layout != "rows":
             length = ny * nx
             starts = starts[0][:, :, 0], starts[1][:, :, 0]
-        gaps = layout == "planes" and nx != width
+        gaps = layout != "rows" and nx != width
         if gaps or length < lanes or any(a.stride > 1 for a in p.axes):
             return None
     begin = np.stack([LEAD + starts[0].reshape(-1), starts[1].reshape(-1)], axis=1).astype(np.int64)
@@ -239,7 +253,7 @@ def make_tile(p: Pass, shape: Shape, layout: str) -> Tile | None:
     copies *= items * p.channels * spread.depths.size * spread.rows.size
     again = items * nz * ny * p.rows * (14 + 2 * nx / lanes) if pitch else 0
     spare = LEAD + pitch * p.rows + lanes if pitch else 0
-    return Tile(shape, spread, vectors, pitch, kept, spare, (sums + copies + again) / math.prod(shape))
+    return Tile(shape, layout, spread, vectors, pitch, kept, spare, (sums + copies + again) / math.prod(shape))
 
 
 def _best(p: Pass, shape: Shape) -> Tile:

@@ -109,7 +109,7 @@ class _Correlation:
     The weight of row r, channel c and tap t of a group is found ``weights`` = (group, row, channel) apart, at ``order[t]``.
     """
 
-    def __init__(self, p: Pass, order: IntArray, weights: tuple[int, int, int], boundary: str, dtype: np.dtype[Any]) -> None:
+    def __init__(self, p: Pass, order: IntArray, weights: tuple[int, int, int], dtype: np.dtype[Any]) -> None:
         z, y, x = p.axes
         plane = y.extent * x.extent
         out_channel = z.extent * plane
@@ -120,14 +120,14 @@ class _Correlation:
         # What kernels take: see `spread` and `correlate_tiles`.
         self.shape = (p.groups * p.channels, z.source, y.source, x.source)
         self.sizes = (p.groups, p.channels, p.rows, out_channel, p.out_item)
-        self.maps = (z.sources(boundary), y.sources(boundary), x.sources(boundary))
+        self.maps = (z.sources(p.boundary), y.sources(p.boundary), x.sources(p.boundary))
         self.lows = (z.low, y.low, x.low)
         self.steps = (z.step, y.step, x.step)
         inner = all(a.low >= 0 and a.high < a.source for a in p.axes)
         # Stored rows and columns are then neighbours among the samples too.
         spreads = [tile.spread for tile, _ in self.tiles]
         straight = x.step == 1 and all(s.runs.size == 1 and (np.diff(s.rows) == 1).all() for s in spreads)
-        self.edges = -int(straight) if inner else 1 if boundary == "zero" else 2
+        self.edges = -int(straight) if inner else 1 if p.boundary == "zero" else 2
         self._order, self._weights = order, weights
         self._packed = p.groups * p.rows * p.channels * order.size
         self._blocks = row_blocks(p.rows, SUMS)
@@ -267,13 +267,13 @@ class PreparedConvolution:
             Axis(o, s, tuple(k * d - b for k in range(n)), tuple(range(n)), m, 0, 1, o)
             for o, s, d, b, n, m in zip(count, stride, dilation, before, self._kernel, source, strict=True)
         )
-        return Pass(c.samples[0], c.groups, c.weights[1], c.weights[0] // c.groups, (z, y, x), c.dtype.itemsize)
+        return Pass(c.samples[0], c.groups, c.weights[1], c.weights[0] // c.groups, (z, y, x), c.boundary, c.dtype.itemsize)
 
     @cached_property
     def _forward(self) -> _Correlation:
         p, taps = self._pass, math.prod(self._kernel)
         weights = (p.rows * p.channels * taps, p.channels * taps, taps)
-        return _Correlation(p, np.arange(taps, dtype=np.int64), weights, self.convolution.boundary, self.convolution.dtype)
+        return _Correlation(p, np.arange(taps, dtype=np.int64), weights, self.convolution.dtype)
 
     @cached_property
     def _backward(self) -> tuple[list[_Correlation], bool]:
@@ -300,8 +300,8 @@ class PreparedConvolution:
         for z, y, x in itertools.product(*choices):
             if z.taps and y.taps and x.taps:
                 order = np.array([(i * height + j) * width + k for i in z.taps for j in y.taps for k in x.taps], np.int64)
-                one = p._replace(channels=p.rows, rows=p.channels, axes=(z, y, x))
-                correlations.append(_Correlation(one, order, weights, "zero", c.dtype))
+                one = p._replace(channels=p.rows, rows=p.channels, axes=(z, y, x), boundary="zero")
+                correlations.append(_Correlation(one, order, weights, c.dtype))
         return correlations, len(correlations) < math.prod(len(axes) for axes in choices)
 
     @property
