@@ -911,3 +911,28 @@ def test_many_shapes_are_not_all_kept():
     for n in range(2, 80):
         assert layer(np.ones((1, 1, n), np.float32)).shape[-1] == n // 2
     assert len(layer._ready) <= 20
+
+
+def test_a_list_of_modules_is_called_by_its_holder():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.blocks = nn.ModuleList([nn.Linear(4, 4), nn.ReLU()]).extend(nn.Linear(4, 4) for _ in range(2))
+
+        def forward(self, x):
+            for block in self.blocks:
+                x = x + block(x)
+            return x
+
+    net = Net()
+    assert [name for name, _ in net.named_parameters()] == [f"blocks.{i}.{kind}" for i in (0, 2, 3)
+                                                            for kind in ("weight", "bias")]
+    assert len(net.blocks) == 4
+    assert isinstance(net.blocks[1], nn.ReLU)
+    assert isinstance(net.blocks[1:], nn.ModuleList)
+    assert net.blocks[1:][-1] is net.blocks[3]
+    net(samples(2, 4)).sum().backward()
+    assert all(p.grad.any() for p in net.parameters())
+    assert net.loss_and_grad(samples(2, 4), samples(2, 4), nn.MSELoss()) > 0
+    with pytest.raises(NotImplementedError, match=r"loop over it in the forward.*nn.Sequential"):
+        net.blocks(samples(2, 4))

@@ -64,6 +64,7 @@ from convkit.nn.layers import (
     ZeroPad3d,
     ZeroPadShortcut,
 )
+from convkit.nn.lists import ModuleList
 from convkit.nn.losses import (
     BCEWithLogitsLoss,
     CrossEntropyLoss,
@@ -122,6 +123,7 @@ __all__ = [
     "MaxPool2d",
     "MaxPool3d",
     "Module",
+    "ModuleList",
     "MultiMarginLoss",
     "NLLLoss",
     "Parameter",
