@@ -135,12 +135,9 @@ def test_every_layout_gives_the_same_sums(monkeypatch, layout, dtype):
     got, want = computed(around, *numbers, prepared=plan), expected(around, *numbers)
     assert_near(got, want, dtype)
     np.testing.assert_array_equal(got[0], computed(around, *numbers)[0])
-    monkeypatch.setattr(channel_tiles, "LAYOUTS", ("rows",))
-    bare_rows = computed(bare, *others, prepared=PreparedConvolution(bare))
-    got = np.full_like(others[0], 7)
-    back.input_gradient(others[3], others[1], got, 1)
-    np.testing.assert_array_equal(got, bare_rows[1])
-    assert_near(bare_rows, expected(bare, *others), dtype)
+    got, want = computed(bare, *others, prepared=back), expected(bare, *others)
+    assert_near(got, want, dtype)
+    np.testing.assert_array_equal(got[1], computed(bare, *others)[1])
 
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="work enough for several workers takes minutes uncompiled")
@@ -226,7 +223,9 @@ def test_a_sample_that_is_not_finite_reaches_what_it_meets(c, value):
     layer((2, 4, 5, 5), (8, 1, 3, 3), padding=1, groups=4), layer((1, 3, 2, 2, 2), (2, 3, 2, 2, 2)),
     layer((2, 3, 9, 9), (4, 3, 1, 1), 3), layer((2, 3, 7, 7), (4, 3, 2, 2), padding=3), layer((1, 2, 4, 4), (2, 2, 1, 1), 5),
     layer((2, 2, 5, 6), (3, 2, 3, 3), padding=((2, 1), (0, 2)), boundary="edge"),
-    layer((1, 2, 3, 40), (3, 2, 1, 3), padding=(0, 40), boundary="wrap")])
+    layer((1, 2, 3, 40), (3, 2, 1, 3), padding=(0, 40), boundary="wrap"),
+    layer((3, 1, 1, 1, 3), (1, 1, 2, 3, 1), padding=((0, 2), (0, 2), 0), dilation=(2, 1, 1), boundary="edge"),
+    layer((2, 2, 3, 16), (2, 2, 2, 1), padding=(9, 0), dilation=(2, 1))])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_awkward_shapes(c, dtype):
     c = c._replace(dtype=np.dtype(dtype))
@@ -248,6 +247,33 @@ def test_samples_may_be_read_only():
     assert_near(computed(c, *numbers), expected(c, *numbers), c.dtype)
 
 
+def test_taps_that_meet_zeros_alone_are_left_out():
+    """Row r of the gradient of the samples meets row k of the weights in row r - k of the results, if there is one."""
+    c = layer((4, 6, 24, 32), (16, 6, 5, 5), dtype=np.float32)
+    (tile, _), = PreparedConvolution(c)._backward[0][0].tiles
+    rows = tile.vectors.sums[1] % (24 * 32) // 32
+    assert set(rows) == set(range(24))
+    assert tile.reach.reshape(-1, 2).tolist() == [[5 * max(0, r - 19), 5 * min(4, r) + 5] for r in rows]
+    (tile, _), = PreparedConvolution(c._replace(padding=((2, 2), (2, 2)), boundary="edge"))._forward.tiles
+    assert np.unique(tile.reach.reshape(-1, 2), axis=0).tolist() == [[0, 25]]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1, 9, 33, 100, 260])
+def test_a_rectifiers_gradient_is_masked_and_summed_at_once(size, dtype):
+    c = layer((3, 1, size), (5, 1, 1), dtype=dtype)
+    rng = np.random.default_rng(size)
+    g, y = rng.standard_normal((2, *c.out_shape)).astype(dtype)
+    y[0, 0, 0], y[1, 2, -1] = np.nan, 0
+    sums, apart = np.full((2, 5), 7, dtype)
+    masked = prepare(c).rectified_gradient(g, y, sums)
+    want = np.where(y <= 0, 0, g)
+    np.testing.assert_array_equal(masked, want.reshape(-1))
+    np.testing.assert_allclose(sums, want.sum((0, 2)), rtol=0, atol=BOUND[np.dtype(dtype)] * size)
+    prepare(c).bias_gradient(want, apart)
+    np.testing.assert_array_equal(sums, apart)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_blocks_are_their_plain_twins(dtype):
     """Every block of sums and of products, against the loops that run where there are no vectors."""
@@ -256,11 +282,12 @@ def test_blocks_are_their_plain_twins(dtype):
     x, w, bias = (rng.standard_normal(n).astype(dtype) for n in (4000, 8 * 15, 12))
     inside, outside = np.arange(17) * 20 + 16, np.arange(17) * lanes
     offsets = np.array([0, 3, 40, 7, 90])
+    reach = np.array([[1 - e % 2, 3 + e % 2] for e in range(17)]).reshape(-1)
     sums, products = compiled()
     for rows, breadth in channel_blocks.SUMS.items():
         for relu in (0, 1):
             want, got = np.zeros((2, 9000), dtype)
-            arguments = (rows, breadth, x, inside, outside, 1, 2, w, 0, offsets, 5, 3, 333, bias, 2, relu)
+            arguments = (rows, breadth, x, inside, outside, reach, 1, 2, w, 0, offsets, 5, 3, 333, bias, 2, relu)
             channel_blocks.sums(*arguments, want, 5, 800)
             sums(*arguments, got, 5, 800)
             assert_near([got], [want], dtype)

@@ -166,6 +166,8 @@ def test_relu_in_the_same_pass(rng, arrays):
     np.testing.assert_array_equal(y, np.maximum(plain, 0))
     for ours, theirs in zip(vjp(g, (True,) * 3), plain_vjp(g * (plain > 0), (True,) * 3), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+    assert vjp(g, (True, True, False))[2] is None
+    np.testing.assert_array_equal(vjp(g, (True, True, False))[1], vjp(g, (True,) * 3)[1])
     x, w, b = rng.normal(size=(5, 7)), rng.normal(size=(3, 7)), rng.normal(size=3)
     y, vjp = F.linear_pair(x, w, b, relu=True)
     plain, plain_vjp = F.linear_pair(x, w, b)
@@ -173,6 +175,10 @@ def test_relu_in_the_same_pass(rng, arrays):
     np.testing.assert_array_equal(y, np.maximum(plain, 0))
     for ours, theirs in zip(vjp(g, (True,) * 3), plain_vjp(g * (plain > 0), (True,) * 3), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(vjp(g, (True, True, False))[1], vjp(g, (True,) * 3)[1])
+    y, vjp = F.linear_pair(x, w, relu=True)
+    np.testing.assert_array_equal(y, np.maximum(x @ w.T, 0))
+    np.testing.assert_array_equal(vjp(g, (True, True, True))[0], (g * (y > 0)) @ w)
 
 
 @pytest.mark.parametrize("lead", [(), (4,), (2, 3)])

@@ -50,6 +50,31 @@ def test_max_pool2d(kernel, stride, padding, dilation, ceil_mode):
     assert gradcheck(lambda a: F.max_pool2d(a, kernel, **more), [x])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(5, 5), (6, 9), (4, 10), (3, 16), (2, 28), (5, 33), (2, 34), (4, 67), (3, 6, 8)])
+def test_windows_side_by_side_fill_vectors(shape, dtype):
+    """Rows of any number of 2 x 2 windows, with equal samples and NaN among them; volumes are pooled plane by plane."""
+    rng = np.random.default_rng(shape)
+    x = rng.integers(0, 4, (2, 3, *shape)).astype(dtype)
+    x[rng.random(x.shape) < 0.1] = np.nan
+    kernel = (1,) * (len(shape) - 2) + (2, 2)
+    height, width = (n // 2 * 2 for n in shape[-2:])
+    taps = [x[..., i:height:2, j:width:2] for i in range(2) for j in range(2)]
+    want, code = taps[0].copy(), np.zeros(taps[0].shape, int)
+    for tap, value in enumerate(taps):
+        better = (value > want) | np.isnan(value)
+        want[better], code[better] = value[better], tap
+    samples = Tensor(x, True)
+    y = getattr(F, f"max_pool{len(shape)}d")(samples, kernel)
+    np.testing.assert_array_equal(y.data, want)
+    g = rng.standard_normal(want.shape).astype(dtype)
+    y.backward(g)
+    gradient = np.zeros_like(x)
+    for tap in range(4):
+        gradient[..., tap // 2 : height : 2, tap % 2 : width : 2] = np.where(code == tap, g, 0)
+    np.testing.assert_array_equal(samples.grad, gradient)
+
+
 @pytest.mark.parametrize(("kernel", "stride", "padding", "dilation", "ceil_mode"), [c for c in CASES if c[3] == 1])
 @pytest.mark.parametrize(("include", "divisor"), [(True, None), (False, None), (True, 5)])
 def test_avg_pool2d(kernel, stride, padding, dilation, ceil_mode, include, divisor):

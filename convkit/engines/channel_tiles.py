@@ -122,14 +122,16 @@ class Vectors(NamedTuple):
 class Tile(NamedTuple):
     """A tile's shape, and the numbers that kernels work with.
 
-    Results are written in place if `pitch` is 0. Else they are kept apart until they are scattered: channels lie `pitch` apart
-    then; `kept` is (item, channel, depth, row, 0).
+    `reach` holds for each vector of sums the first tap that it needs, and the end of those. Results are written in place if
+    `pitch` is 0. Else they are kept apart until they are scattered: channels lie `pitch` apart then; `kept` is (item, channel,
+    depth, row, 0).
     """
 
     shape: Shape
     layout: str
     spread: Spread
     vectors: Vectors
+    reach: IntArray
     pitch: int
     kept: tuple[int, int, int, int, int]
     spare: int
@@ -203,8 +205,36 @@ def _shares_zeros(p: Pass, columns: int) -> bool:
     return whole and p.boundary == "zero" and -x.low >= span and x.high + 1 - x.source >= span
 
 
-def _vectors(begin: IntArray, length: int, lanes: int) -> Vectors:
-    """Vectors of runs of `length` outputs that begin at rows of ``begin`` = (n, 2)."""
+def _met(axis: Axis) -> tuple[IntArray, IntArray]:
+    """For each output the first tap that meets a sample, and the end of those that do: all taps, and 0, if none does."""
+    positions = np.arange(axis.outputs)[:, None] * axis.step + np.array(axis.starts, np.int64)
+    inside = (positions >= 0) & (positions < axis.source)
+    taps = np.arange(len(axis.taps))
+    return np.where(inside, taps, taps.size).min(axis=1), np.where(inside, taps + 1, 0).max(axis=1)
+
+
+def _reach(p: Pass, shape: Shape, depth: IntArray, first: IntArray, last: IntArray) -> IntArray:
+    """First tap, and end of the taps, that vectors of rows ``first`` to ``last`` at a `depth` need: others meet zeros alone.
+
+    For one that needs none they are the number of taps, and 0.
+    """
+    _, height, width = counts = [len(axis.taps) for axis in p.axes]
+    total = math.prod(counts)
+    if p.boundary != "zero" or shape[1:3] != p.outputs[:2]:
+        return np.tile(np.array([0, total], np.int64), depth.size)
+    (low_z, high_z), (low_y, high_y) = (_met(axis) for axis in p.axes[:2])
+    low, high = low_y[first], high_y[first]
+    for _ in range(int((last - first).max(initial=0))):
+        first = np.minimum(first + 1, last)
+        low, high = np.minimum(low, low_y[first]), np.maximum(high, high_y[first])
+    some = (high > 0) & (high_z[depth] > 0)
+    begin = np.where(some, (low_z[depth] * height + low) * width, total)
+    end = np.where(some, ((high_z[depth] - 1) * height + high) * width, 0)
+    return np.stack([begin, end], axis=1).reshape(-1)
+
+
+def _vectors(begin: IntArray, items: int, length: int, lanes: int) -> tuple[Vectors, IntArray, IntArray]:
+    """Vectors of runs of `length` outputs that begin at rows of ``begin`` = (n, 2); of `sums` the runs, and places in them."""
 
     def at(starts: IntArray) -> tuple[IntArray, IntArray]:
         inside, outside = ((column[:, None] + starts).reshape(-1) for column in begin.T)
@@ -213,10 +243,15 @@ def _vectors(begin: IntArray, length: int, lanes: int) -> Vectors:
     cuts = np.arange(0, length - lanes + 1, lanes, dtype=np.int64)
     keep = length % lanes
     last = np.array([length - lanes] if keep else [], np.int64)
-    inside, outside = at(np.concatenate([cuts, np.maximum(last, 0)]))
-    more = max(0, LEAST - inside.size)
-    inside, outside = (np.concatenate([t, np.repeat(t[-1:], more)]) for t in (inside, outside))
-    return Vectors((inside, outside), at(cuts), at(last), keep)
+    places = np.concatenate([cuts, np.maximum(last, 0)])
+    tables = [*at(places), np.repeat(np.arange(len(begin)), places.size), np.tile(places, len(begin))]
+    more = max(0, LEAST - tables[0].size)
+    for i, table in enumerate(tables):
+        # The same places of all items one after the other: they need the same taps.
+        table = table.reshape(items, -1).T.reshape(-1)
+        tables[i] = np.concatenate([table, np.repeat(table[-1:], more)])
+    inside, outside, runs, places = tables
+    return Vectors((inside, outside), at(cuts), at(last), keep), runs, places
 
 
 def make_tile(p: Pass, shape: Shape, layout: str) -> Tile | None:
@@ -245,7 +280,12 @@ def make_tile(p: Pass, shape: Shape, layout: str) -> Tile | None:
         if gaps or length < lanes or any(a.stride > 1 for a in p.axes):
             return None
     begin = np.stack([LEAD + starts[0].reshape(-1), starts[1].reshape(-1)], axis=1).astype(np.int64)
-    vectors = _vectors(begin, length, lanes)
+    vectors, runs, places = _vectors(begin, 1 if layout == "batch" else items, length, lanes)
+    # A run is a row, or all rows of a depth: in each place of it there are `wide` outputs of a row.
+    wide = items * nx if layout == "batch" else nx
+    depths, top = np.divmod(runs, ny) if layout == "rows" else (runs, 0)
+    last = np.minimum(top + (places + lanes - 1) // wide, ny - 1)
+    reach = _reach(p, shape, depths % nz, top + places // wide, last)
     # Cycles: a fused operation per vector, row and tap; rows copied once, and again for every tap; results scattered.
     sums = p.rows * p.channels * spread.offsets.size * (vectors.whole[0].size + vectors.ends[0].size)
     copies = spread.runs.size * (10 + 2 * spread.n_cols / lanes)
@@ -253,7 +293,7 @@ def make_tile(p: Pass, shape: Shape, layout: str) -> Tile | None:
     copies *= items * p.channels * spread.depths.size * spread.rows.size
     again = items * nz * ny * p.rows * (14 + 2 * nx / lanes) if pitch else 0
     spare = LEAD + pitch * p.rows + lanes if pitch else 0
-    return Tile(shape, layout, spread, vectors, pitch, kept, spare, (sums + copies + again) / math.prod(shape))
+    return Tile(shape, layout, spread, vectors, reach, pitch, kept, spare, (sums + copies + again) / math.prod(shape))
 
 
 def _best(p: Pass, shape: Shape) -> Tile:

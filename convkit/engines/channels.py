@@ -23,7 +23,7 @@ from convkit._core.typing import Array, IntArray
 from convkit.engines.channel_tiles import Axis, Pass, Tile, cut, row_blocks
 from convkit.engines.pieces import ALONE, flat
 from convkit.kernels.channel_blocks import LEAST, PRODUCTS, SUMS
-from convkit.kernels.channels import add_outputs, add_partial, correlate_tiles, multiply_tiles, pack
+from convkit.kernels.channels import NUMBERS, add_outputs, add_partial, correlate_tiles, multiply_tiles, pack, rectify_outputs
 
 # Seconds of a multiply-add in float32, and those that a worker's task should last: between tasks workers wait for Python.
 PRODUCT, TASK = 2.2e-11, 5e-5
@@ -66,8 +66,8 @@ class _Spaces(threading.local):
 
 
 _spaces = _Spaces()
-# A tile, its numbers and tables as kernels take them, and its pieces.
-_Job: TypeAlias = tuple[Tile, tuple[Any, ...], tuple[IntArray, ...], IntArray]
+# A tile, its plan as a kernel takes it, and its pieces.
+_Job: TypeAlias = tuple[Tile, IntArray, IntArray]
 
 
 class Convolution(NamedTuple):
@@ -117,53 +117,53 @@ class _Correlation:
         self.seconds = p.items * p.work * PRODUCT * dtype.itemsize / 4
         self.alone = self.seconds < ALONE
         self.tiles = cut(p)
-        # What kernels take: see `spread` and `correlate_tiles`.
-        self.shape = (p.groups * p.channels, z.source, y.source, x.source)
-        self.sizes = (p.groups, p.channels, p.rows, out_channel, p.out_item)
-        self.maps = (z.sources(p.boundary), y.sources(p.boundary), x.sources(p.boundary))
-        self.lows = (z.low, y.low, x.low)
-        self.steps = (z.step, y.step, x.step)
         inner = all(a.low >= 0 and a.high < a.source for a in p.axes)
         # Stored rows and columns are then neighbours among the samples too.
         spreads = [tile.spread for tile, _ in self.tiles]
         straight = x.step == 1 and all(s.runs.size == 1 and (np.diff(s.rows) == 1).all() for s in spreads)
-        self.edges = -int(straight) if inner else 1 if p.boundary == "zero" else 2
-        self._order, self._weights = order, weights
+        edges = -int(straight) if inner else 1 if p.boundary == "zero" else 2
+        sizes = (p.groups, p.channels, p.rows, out_channel, p.out_item)
+        self._numbers = (*sizes, p.groups * p.channels, z.source, y.source, x.source, z.low, y.low, x.low,
+                         z.step, y.step, x.step, edges)
+        self._to_out = (z.stride * plane, y.stride * x.extent, x.stride)
+        self._maps = (z.sources(p.boundary), y.sources(p.boundary), x.sources(p.boundary))
+        self._packing = order, p.groups, p.channels, *weights
         self._packed = p.groups * p.rows * p.channels * order.size
         self._blocks = row_blocks(p.rows, SUMS)
-        self._jobs = [self._job(tile, pieces, (z.stride * plane, y.stride * x.extent, x.stride)) for tile, pieces in self.tiles]
+        self._jobs = [self._job(tile, pieces) for tile, pieces in self.tiles]
+        self._whole = [(job, 0, len(job[2])) for job in self._jobs]
         self._tasks: dict[int, list[list[tuple[_Job, int, int]]]] = {}
 
-    def _job(self, tile: Tile, pieces: IntArray, to_out: tuple[int, int, int]) -> _Job:
+    def plan(self, tile: Tile, more: Sequence[int], tables: Sequence[IntArray]) -> IntArray:
+        """The plan of `convkit.kernels.channels` for a tile: what all kernels take, and `more` numbers and `tables` of one."""
         s = tile.spread
-        numbers = (tile.shape, s.n_cols, s.strides, tile.pitch, tile.kept, to_out)
-        return tile, numbers, (s.depths, s.rows, s.runs, s.shifts, s.offsets, *tile.vectors.sums), pieces
+        numbers = (*self._numbers, *tile.shape, s.n_cols, *s.strides, tile.pitch, *tile.kept, *self._to_out, *more)
+        parts = (*self._maps, s.depths, s.rows, s.runs, s.shifts, *tables)
+        begins = np.cumsum([NUMBERS + len(parts) + 1, *(len(part) for part in parts)])
+        return np.concatenate([np.array(numbers + (0,) * (NUMBERS - len(numbers)), np.int64), begins, *parts])
+
+    def _job(self, tile: Tile, pieces: IntArray) -> _Job:
+        return tile, self.plan(tile, (), (tile.spread.offsets, *tile.vectors.sums, tile.reach)), pieces
 
     def __call__(self, x: Array, w: Array, bias: Array, out: Array, workers: int, relu: bool) -> None:
         """Write the correlation into `out`, all arrays flat."""
-        space = _spaces.of[self.dtype]
-        packed = space.for_weights(self._packed)
-        pack(w, self._order, self.sizes[0], self._weights, self.sizes[1], self._blocks, packed)
-
-        def work(space: _Space, job: _Job, first: int, last: int) -> None:
-            tile, numbers, tables, pieces = job
-            correlate_tiles(x, self.shape, packed, bias, relu, out, *space.for_tile(tile), self.sizes, self._blocks, self.maps,
-                            self.lows, self.steps, self.edges, numbers, tables, pieces, first, last)
+        packed = _spaces.of[self.dtype].for_weights(self._packed)
+        pack(w, *self._packing, self._blocks, packed)
 
         def task(parts: list[tuple[_Job, int, int]]) -> None:
-            for part in parts:
-                work(_spaces.of[self.dtype], *part)
+            space = _spaces.of[self.dtype]
+            for (tile, plan, pieces), first, last in parts:
+                correlate_tiles(x, packed, bias, relu, out, *space.for_tile(tile), self._blocks, plan, pieces, first, last)
 
         if self.alone or workers == 1:
-            for job in self._jobs:
-                work(space, job, 0, len(job[3]))
+            task(self._whole)
         else:
             pool.run(task, self._shared(workers), workers)
 
     def _shared(self, workers: int) -> list[list[tuple[_Job, int, int]]]:
         """Tasks for so many workers, some for each."""
         if workers not in self._tasks:
-            total = sum(len(job[3]) for job in self._jobs)
+            total = sum(len(job[2]) for job in self._jobs)
             count = min(total, max(workers, min(4 * workers, int(self.seconds / TASK))))
             self._tasks[workers] = [list(part) for part in _parts(self._jobs, total, count)]
         return self._tasks[workers]
@@ -178,13 +178,11 @@ class _Products:
         self._taps = p.channels * math.prod(len(a.taps) for a in p.axes)
         self._step = self._taps + LEAST
         self._rows = p.groups * p.rows
-        self._g_shape = (self._rows, *p.outputs)
-        self._g_maps = tuple(np.arange(n) for n in p.outputs)
         total = sum(len(pieces) for _, pieces in c.tiles)
         most = min(PARTS, total, PARTIAL_BYTES // (self._rows * self._step * c.dtype.itemsize), int(c.seconds / TASK))
         # A power of two, so that two, four or eight workers have as many.
         self._parts = 1 << max(1, most).bit_length() - 1
-        jobs = [self._job(tile, pieces, p.channels) for tile, pieces in c.tiles]
+        jobs = [self._job(tile, pieces, p) for tile, pieces in c.tiles]
         self._jobs = [list(part) for part in _parts(jobs, total, self._parts)]
         # Of large weights there are few parts: their rows are work to share, though each share spreads the samples anew.
         shares = 1 if c.alone else max(1, min(len(self._blocks), PARTS // 2 // self._parts))
@@ -192,15 +190,14 @@ class _Products:
         begins = [0, *np.cumsum(self._blocks[:, 0]).tolist()]
         self.work = [(part, low, high, begins[low]) for part in range(self._parts) for low, high in itertools.pairwise(cuts)]
 
-    def _job(self, tile: Tile, pieces: IntArray, channels: int) -> _Job:
+    def _job(self, tile: Tile, pieces: IntArray, p: Pass) -> _Job:
         s, vectors = tile.spread, tile.vectors
-        offsets = (np.arange(channels)[:, None] * s.strides[1] + s.offsets).reshape(-1)
+        offsets = (np.arange(p.channels)[:, None] * s.strides[1] + s.offsets).reshape(-1)
         offsets = np.concatenate([offsets, np.repeat(offsets[-1:], LEAST)])
         inside, outside = (np.concatenate(pair) for pair in zip(vectors.whole, vectors.ends, strict=True))
-        numbers = (tile.shape, s.n_cols, s.strides, tile.pitch, tile.kept,
-                   (vectors.whole[0].size, vectors.ends[0].size, vectors.keep), self._taps, self._step)
-        at = (np.arange(n) for n in (*tile.shape[1:3], 1))
-        return tile, numbers, (s.depths, s.rows, s.runs, s.shifts, offsets, inside, outside, *at), pieces
+        more = (vectors.whole[0].size, vectors.ends[0].size, vectors.keep, self._taps, self._step, self._rows, *p.outputs)
+        along = (np.arange(n) for n in (*p.outputs, *tile.shape[1:3], 1))
+        return tile, self._correlation.plan(tile, more, (offsets, inside, outside, *along)), pieces
 
     def __call__(self, x: Array, g: Array, out: Array, workers: int) -> None:
         """Write the gradient into `out`, all arrays flat."""
@@ -212,10 +209,9 @@ class _Products:
         def work(piece: tuple[int, int, int, int]) -> None:
             part, *blocks = piece
             space = _spaces.of[c.dtype]
-            for (tile, numbers, tables, pieces), first, last in self._jobs[part]:
-                multiply_tiles(x, c.shape, g, self._g_shape, partial[part * size :], *space.for_tile(tile), c.sizes,
-                               self._blocks, c.maps, c.lows, c.steps, c.edges, self._g_maps, (0, 0, 0), 1, 0, numbers, tables,
-                               pieces, first, last, *blocks)
+            for (tile, plan, pieces), first, last in self._jobs[part]:
+                multiply_tiles(x, g, partial[part * size :], *space.for_tile(tile), self._blocks, plan, pieces, first, last,
+                               *blocks)
 
         pool.run(work, self.work, 1 if c.alone else workers)
         add_partial(partial, self._parts, self._rows, self._step, self._taps, out)
@@ -231,10 +227,15 @@ def _between(jobs: list[_Job], first: int, last: int) -> Iterator[tuple[_Job, in
     """Pieces ``first:last`` of all: each job that has some of them, and which of its own."""
     begin = 0
     for job in jobs:
-        low, high = max(first - begin, 0), min(last - begin, len(job[3]))
+        low, high = max(first - begin, 0), min(last - begin, len(job[2]))
         if low < high:
             yield job, low, high
-        begin += len(job[3])
+        begin += len(job[2])
+
+
+def _line(array: Array) -> Array:
+    """As `flat`; an array with one axis has been made ready by the caller."""
+    return array if array.ndim == 1 else flat(array)
 
 
 def _folded(gradient: Array, axis: int, n: int, sources: IntArray, before: int) -> Array:
@@ -318,7 +319,7 @@ class PreparedConvolution:
 
     def forward(self, x: Array, w: Array, bias: Array | None, out: Array, workers: int, relu: bool = False) -> None:
         """Write the correlation of `x` with `w`, plus `bias`, into `out`; with `relu` what is below zero becomes zero."""
-        self._forward(flat(x), flat(w), self._zeros if bias is None else flat(bias), out.reshape(-1), workers, relu)
+        self._forward(_line(x), _line(w), self._zeros if bias is None else _line(bias), out.reshape(-1), workers, relu)
 
     def input_gradient(self, g: Array, w: Array, out: Array, workers: int) -> None:
         """Write the gradient of the samples into `out`, from the gradient `g` of the results."""
@@ -329,7 +330,7 @@ class PreparedConvolution:
             target = empty((*c.samples[:2], *self._padded), c.dtype)
         if holes:
             target[...] = 0
-        gradient, weights, line = flat(g), flat(w), target.reshape(-1)
+        gradient, weights, line = _line(g), _line(w), target.reshape(-1)
         for correlation in correlations:
             correlation(gradient, weights, self._zeros, line, workers, False)
         if target is not out:
@@ -339,9 +340,16 @@ class PreparedConvolution:
 
     def weight_gradient(self, x: Array, g: Array, out: Array, workers: int) -> None:
         """Write the gradient of the weights into `out`: products of `x` and the gradient `g` of the results, summed."""
-        self._products(flat(x), flat(g), out.reshape(-1), workers)
+        self._products(_line(x), _line(g), out.reshape(-1), workers)
 
     def bias_gradient(self, g: Array, out: Array) -> None:
         """Write the gradient of the bias into `out`: the gradient `g` of the results summed over all but channels."""
         items = self.convolution.samples[0]
-        add_outputs(flat(g), items, out.size, g.size // (items * out.size), out)
+        add_outputs(_line(g), items, out.size, g.size // (items * out.size), out)
+
+    def rectified_gradient(self, g: Array, y: Array, out: Array) -> Array:
+        """`g` in a line, zero where the rectifier's result `y` is; the gradient of the bias is written into `out`."""
+        items = self.convolution.samples[0]
+        masked = empty((g.size,), g.dtype)
+        rectify_outputs(_line(g), _line(y), items, out.size, g.size // (items * out.size), masked, out)
+        return masked

@@ -15,7 +15,10 @@ from typing import Any
 import numpy as np
 
 from convkit._core import workers as pool
+from convkit._core.memory import empty
 from convkit._core.typing import Array
+from convkit.engines.pieces import flat
+from convkit.kernels.activation import add_bias, rectify_rows
 
 # Multiply-adds up to which OpenBLAS stays on the calling thread, and those of a worker's piece.
 SINGLE, PIECE = 1 << 18, 1 << 22
@@ -64,7 +67,11 @@ def product(a: Array, b: Array, out: Array, workers: int) -> None:
     rows, columns = out.shape
     work = rows * columns * a.shape[1]
     if work <= SINGLE:
-        np.matmul(a, b, out)
+        if a.shape[1] == 1:
+            # np.matmul makes an outer product without BLAS, one of 400 x 120 in four times the time.
+            np.multiply(a, b, out)
+        else:
+            np.matmul(a, b, out)
         return
     longest = max(rows, columns)
     count = max(1, min(work // PIECE, PIECES, longest // 16))
@@ -79,3 +86,15 @@ def product(a: Array, b: Array, out: Array, workers: int) -> None:
 
     with _one_thread:
         pool.run(piece, list(pairwise(bounds)), workers)
+
+
+def shift(y: Array, bias: Array, relu: bool) -> None:
+    """Add `bias` to every row of `y`, in place; with `relu` what is below zero becomes zero."""
+    add_bias(y.reshape(-1), flat(bias), relu)
+
+
+def rectified(g: Array, y: Array, sums: Array) -> Array:
+    """`g`, zero where the rectifier's result `y` is; the sums of that over rows are written into `sums`."""
+    result = empty(g.shape, g.dtype)
+    rectify_rows(flat(g), y.reshape(-1), result.reshape(-1), sums)
+    return result

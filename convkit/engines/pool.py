@@ -13,7 +13,8 @@ from convkit._core import workers as pool
 from convkit._core.memory import empty
 from convkit._core.typing import Array, IntArray
 from convkit.engines.pieces import ALONE, flat
-from convkit.kernels.pool import max_gradient, max_pairs, max_windows, mean_gradient, mean_windows
+from convkit.kernels.pool import max_gradient, max_windows, mean_gradient, mean_windows
+from convkit.kernels.pool_pairs import max_pairs, max_pairs_gradient
 
 # Seconds of a sample in a window, roughly, and pieces that planes are cut into for workers.
 SAMPLE, PIECES = 5e-10, 8
@@ -60,20 +61,22 @@ class PreparedMax:
         steps = (w.shape[1] * w.shape[2], w.shape[2], 1)
         taps = np.indices(w.kernel).reshape(3, -1)
         self._offsets = np.array(w.dilation) * steps @ taps
-        self._codes = np.uint8 if self._offsets.size <= BYTE else np.int32
+        self._codes = np.dtype(np.uint8 if self._offsets.size <= BYTE else np.int32)
         inside = all(2 * n <= m for n, m in zip(w.counts[1:], w.shape[1:], strict=True))
         self._side_by_side = w.kernel == (1, 2, 2) == w.stride and w.dilation[1:] == (1, 1) and not any(w.padding) and inside
+        self._image = (*w.shape[1:], *w.counts[1:])
         corners = np.indices(w.counts).reshape(3, -1) * np.array(w.stride)[:, None] - np.array(w.padding)[:, None]
         self._bases = np.array(steps) @ corners
 
     def forward(self, x: Array, out: Array, workers: int) -> Array:
         """Write the largest samples of the planes `x` into `out`; the numbers of their taps come back."""
         w, samples, results = self.windows, flat(x), out.reshape(-1)
-        codes = empty((out.size,), np.dtype(self._codes))
+        codes = empty((out.size,), self._codes)
 
         def work(first: int, last: int) -> None:
             if self._side_by_side:
-                max_pairs(samples, first, last, w.shape, w.counts, results, codes)
+                depth = w.shape[0]
+                max_pairs(samples, first * depth, last * depth, *self._image, results, codes)
             else:
                 max_windows(samples, first, last, w.shape, w.counts, w.kernel, w.stride, w.padding, w.dilation, results, codes)
 
@@ -85,7 +88,11 @@ class PreparedMax:
         w, gradient, samples = self.windows, flat(g), out.reshape(-1)
 
         def work(first: int, last: int) -> None:
-            max_gradient(gradient, codes, first, last, w.shape, w.counts, self._offsets, w.stride, w.padding, samples)
+            if self._side_by_side:
+                depth = w.shape[0]
+                max_pairs_gradient(gradient, codes, first * depth, last * depth, *self._image, samples)
+            else:
+                max_gradient(gradient, codes, first, last, w.shape, w.counts, self._offsets, w.stride, w.padding, samples)
 
         each_plane(work, g.size // self.results, self.size + self.results, workers)
 

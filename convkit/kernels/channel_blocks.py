@@ -142,22 +142,28 @@ def _function(context: Any, builder: Any, sig: Any, args: Any, name: str, write:
 def _make_sums(rows: int, vectors: int) -> Any:
     """Build the block of `rows` output channels x `vectors` of outputs; arguments as `sums`."""
 
-    def write(v, builder, x, inside, outside, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out, o,
-              pitch):
+    def write(v, builder, x, inside, outside, reach, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out,
+              o, pitch):
         i64 = ir.IntType(64)
         accs = [[cgutils.alloca_once_value(builder, v.zero) for _ in range(vectors)] for _ in range(rows)]
         with v.loop(count) as block:
             at = builder.add(entry, builder.mul(block, i64(vectors)))
             starts = [v.integer(inside, builder.add(at, i64(c))) for c in range(vectors)]
+            low, high = (v.integer(reach, builder.add(builder.mul(at, i64(2)), i64(k))) for k in (0, 1))
+            for c in range(1, vectors):
+                begin, end = (v.integer(reach, builder.add(builder.mul(at, i64(2)), i64(2 * c + k))) for k in (0, 1))
+                low = builder.select(builder.icmp_signed("<", begin, low), begin, low)
+                high = builder.select(builder.icmp_signed(">", end, high), end, high)
+            line, within = builder.gep(offsets, [low]), builder.sub(high, low)
             for r, row in enumerate(accs):
                 value = v.scalar(bias, builder.add(b0, i64(r)))
                 for acc in row:
                     builder.store(value, acc)
             with v.loop(channels) as outer:
                 base = builder.mul(outer, channel)
-                first = builder.mul(outer, taps)
-                with v.loop(taps) as tap:
-                    offset = builder.add(base, v.integer(offsets, tap))
+                first = builder.add(builder.mul(outer, taps), low)
+                with v.loop(within) as tap:
+                    offset = builder.add(base, v.integer(line, tap))
                     values = [v.load(x, builder.add(start, offset)) for start in starts]
                     weight = builder.add(w0, builder.mul(builder.add(first, tap), i64(rows)))
                     for r, row in enumerate(accs):
@@ -176,9 +182,9 @@ def _make_sums(rows: int, vectors: int) -> Any:
                     v.store(value, out, builder.add(place, builder.mul(pitch, i64(r))))
 
     @intrinsic
-    def block(typingctx, x, inside, outside, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out, o,
-              pitch):
-        signature = types.void(x, inside, outside, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu,
+    def block(typingctx, x, inside, outside, reach, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out,
+              o, pitch):
+        signature = types.void(x, inside, outside, reach, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu,
                                out, o, pitch)
 
         def codegen(context, builder, sig, args):
@@ -234,21 +240,25 @@ def _make_products(rows: int, taps: int) -> Any:
     return block
 
 
-def sums(rows, vectors, x, inside, outside, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out, o,
-         pitch):
+def sums(rows, vectors, x, inside, outside, reach, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out,
+         o, pitch):
     """Write ``out[o + r * pitch + outside[e]]`` for `rows` rows r and ``count * vectors`` vectors from entry `entry`.
 
     A vector's samples for tap t of channel c begin at ``x[inside[e] + c * channel + offsets[t]]``; its weights, one per row,
     at ``w[w0 + (c * taps + t) * rows]``. Each sum begins with ``bias[b0 + r]``; with `relu` what is below zero becomes zero.
+    The taps before ``reach[2 * e]`` and from ``reach[2 * e + 1]`` on meet zeros alone, and are left out where no vector of
+    the block meets others.
     """
     n = VECTOR // x.itemsize
     for e in range(entry, entry + count * vectors):
+        block = entry + (e - entry) // vectors * vectors
+        met = range(reach[2 * block : 2 * (block + vectors) : 2].min(), reach[2 * block + 1 : 2 * (block + vectors) : 2].max())
         for r in range(rows):
             start = o + r * pitch + outside[e]
             line = out[start : start + n]
             line[:] = bias[b0 + r]
             for c in range(channels):
-                for t in range(taps):
+                for t in met:
                     at = inside[e] + c * channel + offsets[t]
                     samples = x[at : at + n]
                     weight = w[w0 + (c * taps + t) * rows + r]
@@ -287,8 +297,8 @@ def vectors_serve(*arrays: Any) -> bool:
 
 
 def add_line(x, i, count, out, o):
-    """Add the sum of ``count * 4`` vectors of ``x[i:]`` to ``out[o]``."""
-    out[o] += x[i : i + count * 4 * (VECTOR // x.itemsize)].sum()
+    """Add the sum of `count` vectors of ``x[i:]`` to ``out[o]``."""
+    out[o] += x[i : i + count * (VECTOR // x.itemsize)].sum()
 
 
 @intrinsic
@@ -296,11 +306,16 @@ def _add_line(typingctx, x, i, count, out, o):
     def write(v, builder, x, i, count, out, o):
         i64 = ir.IntType(64)
         accs = [cgutils.alloca_once_value(builder, v.zero) for _ in range(4)]
-        with v.loop(count) as index:
+        fours = builder.ashr(count, i64(2))
+        with v.loop(fours) as index:
             at = builder.add(i, builder.mul(index, i64(4 * v.lanes)))
             for k, acc in enumerate(accs):
                 value = v.load(x, builder.add(at, i64(k * v.lanes)))
                 builder.store(builder.fadd(builder.load(acc), value), acc)
+        first = builder.mul(fours, i64(4))
+        with v.loop(builder.sub(count, first)) as index:
+            value = v.load(x, builder.add(i, builder.mul(builder.add(first, index), i64(v.lanes))))
+            builder.store(builder.fadd(builder.load(accs[0]), value), accs[0])
         a, b, c, d = (builder.load(acc) for acc in accs)
         total = v.total(builder.fadd(builder.fadd(a, b), builder.fadd(c, d)))
         place = builder.gep(out, [o])
@@ -330,24 +345,29 @@ def _one_for_each(blocks: dict[int, Any]) -> list[Any]:
 
 
 @overload(sums)
-def _sums(rows, vectors, x, inside, outside, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out, o,
-          pitch):
+def _sums(rows, vectors, x, inside, outside, reach, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out,
+          o, pitch):
     if not vectors_serve(x, out):
         return sums
     eight, six, four, two, one = _one_for_each({rows: _make_sums(rows, n) for rows, n in SUMS.items()})
 
-    def impl(rows, vectors, x, inside, outside, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out, o,
-             pitch):
+    def impl(rows, vectors, x, inside, outside, reach, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu,
+             out, o, pitch):
         if rows == 8:
-            eight(x, inside, outside, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out, o, pitch)
+            eight(x, inside, outside, reach, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out, o,
+                  pitch)
         elif rows == 6:
-            six(x, inside, outside, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out, o, pitch)
+            six(x, inside, outside, reach, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out, o,
+                pitch)
         elif rows == 4:
-            four(x, inside, outside, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out, o, pitch)
+            four(x, inside, outside, reach, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out, o,
+                 pitch)
         elif rows == 2:
-            two(x, inside, outside, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out, o, pitch)
+            two(x, inside, outside, reach, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out, o,
+                pitch)
         else:
-            one(x, inside, outside, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out, o, pitch)
+            one(x, inside, outside, reach, entry, count, w, w0, offsets, taps, channels, channel, bias, b0, relu, out, o,
+                pitch)
 
     return impl
 

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from convkit._core.jit import helper
+from convkit._core.jit import helper, inlined
 from convkit.kernels import simd
 from convkit.kernels.channel_blocks import LEAD, vectors_serve
 
@@ -94,7 +94,7 @@ def _copy_rows(x, i, x_pitch, out, o, out_pitch, n_rows, n_cols):
     return impl
 
 
-@helper
+@inlined
 def gather(x, volume, shape, corner, maps, lows, depths, rows, runs, n_cols, step, edges, to_depth, to_row, to_run, out, o):
     """Copy the samples of one channel that a tile needs to ``out[o:]``.
 

@@ -83,30 +83,6 @@ def max_windows(x, first, last, shape, windows, kernel_shape, stride, padding, d
 
 
 @kernel
-def max_pairs(x, first, last, shape, windows, out, codes):
-    """As `max_windows`, for windows of 2 x 2 samples side by side."""
-    height, width = shape[1], shape[2]
-    for p in range(first, last):
-        for y in range(windows[1]):
-            row = (p * windows[1] + y) * windows[2]
-            upper = x[(p * height + 2 * y) * width :]
-            lower = x[(p * height + 2 * y + 1) * width :]
-            best, code = out[row : row + windows[2]], codes[row : row + windows[2]]
-            for i in range(windows[2]):
-                value, tap = upper[2 * i], np.int32(0)
-                other = upper[2 * i + 1]
-                if other > value or other != other:
-                    value, tap = other, np.int32(1)
-                other = lower[2 * i]
-                if other > value or other != other:
-                    value, tap = other, np.int32(2)
-                other = lower[2 * i + 1]
-                if other > value or other != other:
-                    value, tap = other, np.int32(3)
-                best[i], code[i] = value, tap
-
-
-@kernel
 def max_gradient(g, codes, first, last, shape, windows, offsets, stride, padding, out):
     """Write the gradient of the samples of the planes ``first`` to ``last``; tap t of a window lies at ``offsets[t]`` in it."""
     size = shape[0] * shape[1] * shape[2]

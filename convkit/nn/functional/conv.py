@@ -126,17 +126,24 @@ class BoundConvolution:
         shape, w_shape, kept = x.shape, w.shape, y if self._relu else None
 
         def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-            g = flat(np.asarray(g, dtype) if kept is None else masked(g, kept))
             by_x = by_w = by_bias = None
+            if biases is not None and wanted[2]:
+                by_bias = np.empty(biases.size, dtype)
+            g = np.asarray(g, dtype)
+            if kept is None:
+                g = flat(g)
+                if by_bias is not None:
+                    plan.bias_gradient(g, by_bias)
+            elif by_bias is None:
+                g = flat(masked(g, kept))
+            else:
+                g = plan.rectified_gradient(g, kept, by_bias)
             if wanted[0]:
                 by_x = empty(shape, dtype)
                 plan.input_gradient(g, weights, by_x, workers)
             if wanted[1]:
                 by_w = empty(w_shape, dtype)
                 plan.weight_gradient(samples, g, by_w, workers)
-            if biases is not None and wanted[2]:
-                by_bias = np.empty(biases.size, dtype)
-                plan.bias_gradient(g, by_bias)
             return by_x, by_w, by_bias
 
         return y, vjp

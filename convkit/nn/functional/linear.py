@@ -12,7 +12,7 @@ from convkit._core.memory import empty
 from convkit._core.workers import available
 from convkit.autodiff import apply
 from convkit.autodiff.pairs import Pair
-from convkit.engines.dense import product
+from convkit.engines.dense import product, rectified, shift
 from convkit.nn.functional.activation import masked
 from convkit.nn.functional.operands import like, parameter_dtype
 
@@ -33,25 +33,29 @@ def linear_pair(x: Any, w: Any, bias: Any = None, *, relu: bool = False) -> Pair
     y = empty((rows.shape[0], w.shape[0]), dtype)
     product(rows, w.T, y, workers)
     if bias is not None:
-        y += bias
-    if relu:
+        shift(y, like(bias, w), relu)
+    elif relu:
         np.maximum(y, 0, out=y)
     kept = y if relu else None
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
         g = np.asarray(g, dtype)
         g = g if matrix else g.reshape(-1, w.shape[0])
-        if kept is not None:
-            g = masked(g, kept)
         by_x = by_w = by_bias = None
+        if bias is not None and wanted[2]:
+            if kept is None:
+                by_bias = np.add.reduce(g, 0)
+            else:
+                by_bias = np.empty(w.shape[0], dtype)
+                g = rectified(g, kept, by_bias)
+        elif kept is not None:
+            g = masked(g, kept)
         if wanted[0]:
             by_x = empty(shape, dtype)
             product(g, w, by_x.reshape(rows.shape), workers)
         if wanted[1]:
             by_w = empty(w.shape, dtype)
             product(g.T, rows, by_w, workers)
-        if bias is not None and wanted[2]:
-            by_bias = np.add.reduce(g, 0)
         return by_x, by_w, by_bias
 
     return y if matrix else y.reshape(*shape[:-1], w.shape[0]), vjp
