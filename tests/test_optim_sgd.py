@@ -9,7 +9,7 @@ import pytest
 
 from convkit import nn, set_workers
 from convkit.engines import update
-from convkit.optim import SGD
+from convkit.optim import SGD, sgd
 
 RNG = np.random.default_rng(2)
 
@@ -47,10 +47,9 @@ class Reference:
     {}, {"weight_decay": 0.1}, {"momentum": 0.9}, {"momentum": 0.9, "dampening": 0.3},
     {"momentum": 0.9, "weight_decay": 0.1}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
 ])
-@pytest.mark.parametrize("small", [update.SMALL, 5])
-def test_against_the_formula(settings, small, monkeypatch):
-    monkeypatch.setattr(update, "SMALL", small)
-    monkeypatch.setattr(update, "GATHERED", 11)
+@pytest.mark.parametrize("piece", [update.PIECE, 5])
+def test_against_the_formula(settings, piece, monkeypatch):
+    monkeypatch.setattr(update, "PIECE", piece)
     params = parameters((3, 2), (4,), (), (5, 1, 2), (2,))
     expected = Reference([p.data for p in params], 0.05, **settings)
     optimizer = SGD(params, 0.05, **settings)
@@ -67,21 +66,40 @@ def test_against_the_formula(settings, small, monkeypatch):
             np.testing.assert_allclose(p.data, value, rtol=1e-13, atol=1e-15)
 
 
-def test_a_step_is_one_pass_over_one_buffer(monkeypatch):
+def test_a_step_is_one_call_of_a_kernel_over_one_buffer(monkeypatch):
     calls = []
-    real = update.update.sgd_momentum
-    monkeypatch.setattr(update.update, "sgd_momentum", lambda *args: (calls.append(args[0].size), real(*args)))
+    real = sgd.kernels.sgd_momentum
+    monkeypatch.setattr(sgd.kernels, "sgd_momentum", lambda *args: (calls.append(args[4:6]), real(*args)))
     model = nn.models.tutorial_net()
     optimizer = SGD(model.parameters(), 0.01, momentum=0.9)
     bases = {id(p.data.base) for p in model.parameters()}
     assert len(bases) == 1
+    assert all(p.data.ctypes.data % 64 == 0 for p in model.parameters())
     model.loss_and_grad(RNG.standard_normal((4, 3, 32, 32), np.float32), np.arange(4), nn.CrossEntropyLoss())
     optimizer.step()
-    assert calls == [456 + 2416, 48_000, 120 + 10_164 + 850]  # the largest gradient is read where it lies
+    (first, last), = calls
+    assert first == 0
+    assert last > 62_006
+
+
+def test_gradients_are_read_where_they_lie_or_copied():
+    p, q, r = parameters((3, 2), (4,), (0,))
+    before = [p.data.copy(), q.data.copy()]
+    locked = np.arange(4.0)
+    locked.flags.writeable = False
+    askew = np.frombuffer(b"x" + np.arange(6.0).tobytes(), np.float64, offset=1).reshape(3, 2)
+    optimizer = SGD([p, q, r], 0.5)
+    for first in (np.arange(6.0).reshape(3, 2), np.arange(6.0).reshape(2, 3, order="F").T, askew):
+        give([p, q, r], [first, locked, np.empty(0)])
+        start = p.data.copy(), q.data.copy()
+        optimizer.step()
+        np.testing.assert_array_equal(p.data, start[0] - 0.5 * first)
+        np.testing.assert_array_equal(q.data, start[1] - 0.5 * locked)
+    assert (p.data != before[0]).any()
 
 
 def test_workers_change_nothing(monkeypatch):
-    monkeypatch.setattr(update, "PIECE", 1000)
+    monkeypatch.setattr(update, "PIECE", 1001)
     results = []
     for workers in (1, 3):
         with set_workers(workers):
@@ -272,6 +290,10 @@ def test_a_state_that_does_not_fit_changes_nothing():
     ({"lr": -1}, "lr=-1 is not allowed"), ({"momentum": -0.1}, "momentum=-0.1"),
     ({"weight_decay": float("nan")}, "weight_decay=nan"),
     ({"nesterov": True}, "nesterov=True needs momentum above 0"),
+    ({"nesterov": "lookahead"}, "nesterov='lookahead' needs momentum above 0"),
+    ({"nesterov": "ahead", "momentum": 0.9}, "nesterov='ahead' is not known; it may be False, True or 'lookahead'"),
+    ({"form": "heavy"}, "form='heavy' is not known"),
+    ({"form": "ewma", "momentum": 0.9, "dampening": 0.1}, "dampening=0.1 belongs to form='torch'"),
     ({"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "dampening=0.1"),
 ])
 def test_settings_are_refused(settings, said):

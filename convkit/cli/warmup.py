@@ -137,6 +137,8 @@ def tasks(dtype: str) -> Iterator[tuple[str, Callable[[], Any]]]:
         yield "curvelets", lambda: _curvelets(np.arange(24 * 192).reshape(24, 192).astype(dtype))
     if dtype in ("float32", "float64"):
         yield "networks", lambda: _networks(np.linspace(-1, 1, 2 * 144).reshape(2, 1, 12, 12).astype(dtype))
+    if dtype in ("float32", "float64", "uint8", "uint16"):
+        yield "data", lambda: _data(np.arange(2 * 144).reshape(2, 1, 12, 12).astype(dtype))
 
 
 def _edges(image: Any) -> None:
@@ -185,3 +187,16 @@ def _networks(images: Any) -> None:
         start = nn.Parameter(images.copy())
         loss(model(start), [0, 2]).backward()
         optimizer.step()
+    for kind in (optim.NormalizedSGD, optim.Adagrad, optim.Adadelta, optim.RMSprop, optim.Adam, optim.AdaBelief, optim.diffGrad,
+                 optim.AngularGrad, optim.AdaInject):
+        kind(model.parameters()).step()
+
+
+def _data(images: Any) -> None:
+    """A crop, and a warp."""
+    import numpy as np
+
+    from convkit import data
+
+    data.RandomCrop(12, padding=2)(images, np.random.default_rng(0))
+    data.warp(images, rotation=10)

@@ -12,7 +12,7 @@ with its imports changed::
 Left out on purpose: recurrent layers, attention, embeddings, half precision, trained weights.
 """
 
-from convkit.nn import functional, init, models
+from convkit.nn import functional, init, models, utils
 from convkit.nn.containers import Concat, Residual, Sequential
 from convkit.nn.init import manual_seed
 from convkit.nn.layers import (
@@ -78,6 +78,7 @@ from convkit.nn.losses import (
 )
 from convkit.nn.matrix import conv_as_matrix
 from convkit.nn.module import Module, Parameter
+from convkit.nn.penalties import ElasticNetPenalty, L1Penalty, L2Penalty
 from convkit.nn.summary import summary
 
 __all__ = [
@@ -108,12 +109,15 @@ __all__ = [
     "ConvTranspose3d",
     "CrossEntropyLoss",
     "Dropout",
+    "ElasticNetPenalty",
     "Flatten",
     "GaussianNLLLoss",
     "Hinge",
     "HuberLoss",
     "Identity",
     "L1Loss",
+    "L1Penalty",
+    "L2Penalty",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
@@ -149,4 +153,5 @@ __all__ = [
     "manual_seed",
     "models",
     "summary",
+    "utils",
 ]

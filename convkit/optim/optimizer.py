@@ -1,24 +1,34 @@
-"""Optimizers, with PyTorch's names, defaults and order of operations."""
+"""What all optimizers share: groups of parameters, steps, and a state that can be saved."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from convkit.autodiff import Tensor
-from convkit.engines import update
-from convkit.optim.flat import Flat
+from convkit.optim.flat import Flat, Memory, Run
 
 _BUILT = (np.dtype(np.float32), np.dtype(np.float64))
+# Settings that PyTorch saves and this package has not, unless they are off; and what schedules keep in a group.
+_OFF = ("maximize", "foreach", "differentiable", "fused", "capturable", "amsgrad")
+_SCHEDULED = ("initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum")
 
 
-def at_least_zero(**settings: float) -> None:
+def at_least_zero(settings: Mapping[str, Any], *names: str) -> None:
     """Refuse what is negative or no number."""
-    for name, value in settings.items():
-        if not value >= 0:
-            raise ValueError(f"{name}={value!r} is not allowed; it must be 0 or more")
+    for name in names:
+        if not settings[name] >= 0:
+            raise ValueError(f"{name}={settings[name]!r} is not allowed; it must be 0 or more")
+
+
+def a_share(settings: Mapping[str, Any], *names: str) -> None:
+    """Refuse what is not from 0 to below 1."""
+    for name in names:
+        values = settings[name]
+        if not all(0 <= value < 1 for value in (values if isinstance(values, tuple | list) else (values,))):
+            raise ValueError(f"{name}={values!r} is not allowed; a share of the past that is kept is 0 or more and below 1")
 
 
 class Optimizer:
@@ -33,8 +43,11 @@ class Optimizer:
         Settings by name, and the parameters under ``"params"``. Settings may be changed between steps.
     """
 
-    # Settings that PyTorch saves and this package has not, unless they are off.
-    ignored = ("maximize", "foreach", "differentiable", "fused", "capturable", "amsgrad", "decoupled_weight_decay")
+    # Settings that PyTorch has not, with the values that stand for what it does.
+    extras: ClassVar[Mapping[str, Any]] = {}
+    # All names of arrays that may be remembered of a parameter, and whether the number of steps is saved beside them.
+    known: ClassVar[tuple[str, ...]] = ()
+    counts: ClassVar[bool] = True
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -88,8 +101,12 @@ class Optimizer:
         """Refuse settings that are not allowed."""
         raise NotImplementedError
 
-    def update(self, flat: Flat, settings: Mapping[str, Any]) -> None:
-        """Make one step of the parameters in `flat` that have gradients."""
+    def names(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the arrays that are remembered of each parameter with these settings."""
+        return ()
+
+    def update(self, run: Run, settings: Mapping[str, Any]) -> None:
+        """Make one step of neighbours that have gradients."""
         raise NotImplementedError
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -116,20 +133,25 @@ class Optimizer:
             What `closure` returned, or None.
         """
         loss = None if closure is None else closure()
-        for i, group in enumerate(self.param_groups):
-            if not all(flat.settle() for flat in self._flats[i]):
-                self._lay_out(i, self._remembered(i))
-            for flat in self._flats[i]:
-                self.update(flat, group)
-                for p in flat.parameters:
-                    if p.grad is not None:
+        self._settle()
+        for group, flats in zip(self.param_groups, self._flats, strict=True):
+            for flat in flats:
+                for run in flat.runs():
+                    self.update(run, group)
+                    for p in flat.parameters[run.first : run.last]:
                         p.modified()
         return loss
 
-    def _remembered(self, i: int) -> dict[int, dict[str, Any]]:
-        return {key: arrays for flat in self._flats[i] for key, arrays in flat.remembered().items()}
+    def _settle(self) -> None:
+        """Take over numbers that were put in the place of the views."""
+        for i, flats in enumerate(self._flats):
+            if not all(flat.settle() for flat in flats):
+                self._lay_out(i, self._remembered(i))
 
-    def _lay_out(self, i: int, remembered: Mapping[int, Mapping[str, Any]]) -> None:
+    def _remembered(self, i: int) -> dict[int, Memory]:
+        return {key: memory for flat in self._flats[i] for key, memory in flat.remembered().items()}
+
+    def _lay_out(self, i: int, remembered: Mapping[int, Memory]) -> None:
         self._flats[i] = _laid_out(self.param_groups[i]["params"], remembered)
 
     def state_dict(self) -> dict[str, Any]:
@@ -146,8 +168,10 @@ class Optimizer:
             remembered = self._remembered(i)
             numbers = list(range(number, number + len(group["params"])))
             for n, p in zip(numbers, group["params"], strict=True):
-                if remembered[id(p)]:
-                    state[n] = {name: array.copy() for name, array in remembered[id(p)].items()}
+                if id(p) in remembered:
+                    steps, arrays = remembered[id(p)]
+                    state[n] = {"step": np.array(float(steps))} if self.counts else {}
+                    state[n].update({name: array.copy() for name, array in arrays.items()})
             groups.append({**group, "params": numbers})
             number += len(numbers)
         return {"state": state, "param_groups": groups}
@@ -163,8 +187,8 @@ class Optimizer:
         Raises
         ------
         ValueError
-            For groups of other sizes, arrays of other shapes, and settings that this optimizer has not. Nothing has been
-            changed then.
+            For groups of other sizes, arrays that are missing, unknown or of other shapes, and settings that this optimizer has
+            not. Nothing has been changed then.
         """
         saved = state_dict["param_groups"]
         sizes, own = ([len(g["params"]) for g in groups] for groups in (saved, self.param_groups))
@@ -173,24 +197,42 @@ class Optimizer:
                              "same model and groups")
         settings, memories = [], []
         for group, target in zip(saved, self.param_groups, strict=True):
-            for key, value in group.items():
-                if key != "params" and key not in self.defaults and (key not in self.ignored or value):
-                    raise ValueError(f"the state has {key}={value!r}, which {type(self).__name__} has not")
-            found = {key: value for key, value in group.items() if key in self.defaults}
-            self.check({**target, **found})
+            found = {**self.extras, **self._settings(group)}
+            whole = {**target, **found}
+            self.check(whole)
             settings.append(found)
-            memory = {}
-            for n, p in zip(group["params"], target["params"], strict=True):
-                arrays = {name: np.asarray(a) for name, a in state_dict["state"].get(n, {}).items() if a is not None}
-                for name, array in arrays.items():
-                    if array.shape != p.shape:
-                        raise ValueError(f"{name} of parameter {n} has shape {array.shape} in the state, the parameter has "
-                                         f"{p.shape}")
-                memory[id(p)] = arrays
-            memories.append(memory)
+            memories.append({id(p): self._memory(n, p, state_dict["state"].get(n, {}), self.names(whole))
+                             for n, p in zip(group["params"], target["params"], strict=True)})
         for i, (group, found) in enumerate(zip(self.param_groups, settings, strict=True)):
             group.update(found)
             self._lay_out(i, memories[i])
+
+    def _settings(self, group: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings of a saved group, as this optimizer has them."""
+        for key, value in group.items():
+            if key != "params" and key not in self.defaults and key not in _SCHEDULED and (key not in _OFF or value):
+                raise ValueError(f"the state has {key}={value!r}, which {type(self).__name__} has not")
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in group.items()
+                if key in self.defaults or key in _SCHEDULED}
+
+    def _memory(self, n: int, parameter: Tensor, saved: Mapping[str, Any], names: tuple[str, ...]) -> Memory:
+        """What a state says of the n-th parameter."""
+        arrays = {name: np.asarray(value) for name, value in saved.items() if value is not None}
+        steps = int(arrays.pop("step", -1 if self.counts else 1)) if arrays else 0
+        if steps == 0:
+            return Memory(0, {})
+        missing = [name for name in names if name not in arrays] + ["step"] * (steps < 0)
+        if missing:
+            raise ValueError(f"the state lacks {', '.join(missing)} of parameter {n}, which {type(self).__name__} remembers "
+                             "with these settings")
+        for name, array in arrays.items():
+            if name not in self.known:
+                raise ValueError(f"the state has {name} of parameter {n}, which {type(self).__name__} does not remember: it is "
+                                 "that of another optimizer")
+            if array.shape != parameter.shape:
+                raise ValueError(f"{name} of parameter {n} has shape {array.shape} in the state, the parameter has "
+                                 f"{parameter.shape}")
+        return Memory(steps, arrays)
 
     def __repr__(self) -> str:
         lines = [f"  group {i}: {len(g['params'])} parameters, " + ", ".join(f"{k}={v}" for k, v in g.items() if k != "params")
@@ -198,81 +240,8 @@ class Optimizer:
         return f"{type(self).__name__}(\n" + "\n".join(lines) + "\n)"
 
 
-def _laid_out(params: list[Tensor], remembered: Mapping[int, Mapping[str, Any]]) -> list[Flat]:
+def _laid_out(params: list[Tensor], remembered: Mapping[int, Memory]) -> list[Flat]:
     """Parameters in a buffer for each dtype."""
     return [Flat(members, remembered) for dtype in _BUILT if (members := [p for p in params if p.dtype == dtype])]
 
 
-class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum.
-
-    With g = gradient + weight_decay * parameter, a step is ``v = momentum * v + (1 - dampening) * g`` and
-    ``parameter -= lr * v``; with `nesterov` ``parameter -= lr * (g + momentum * v)``. At a parameter's first step v is g
-    itself. Parameters without a gradient stay as they are.
-
-    Parameters
-    ----------
-    params : iterable of Parameter, or of dict
-        ``model.parameters()``, or groups with ``"params"`` and settings of their own.
-    lr : float
-        Learning rate, the length of a step.
-    momentum : float
-        How much of the velocity v is kept; 0 for none.
-    dampening : float
-        Share of a new gradient that is kept from the velocity.
-    weight_decay : float
-        Adds ``weight_decay / 2 * sum(parameter**2)`` to the loss.
-    nesterov : bool
-        Look one step of the momentum ahead.
-
-    Raises
-    ------
-    ValueError
-        For negative settings, no parameters, a parameter given twice, and `nesterov` without momentum or with dampening.
-    TypeError
-        For what is no parameter.
-
-    References
-    ----------
-    .. [1] I. Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013, whose velocity
-       has the learning rate in it: the same while the rate is constant.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from convkit import nn, optim
-    >>> w = nn.Parameter(np.array([4.0]))
-    >>> optimizer = optim.SGD([w], lr=0.1, momentum=0.9)
-    >>> for _ in range(200):
-    ...     optimizer.zero_grad()
-    ...     ((w - 1) ** 2).sum().backward()
-    ...     optimizer.step()
-    >>> bool(abs(w.data[0] - 1) < 1e-3)
-    True
-    """
-
-    def __init__(self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0, dampening: float = 0,
-                 weight_decay: float = 0, nesterov: bool = False) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
-                                  "nesterov": nesterov})
-
-    def check(self, settings: Mapping[str, Any]) -> None:
-        """Refuse settings that are not allowed."""
-        at_least_zero(**{name: settings[name] for name in ("lr", "momentum", "weight_decay")})
-        if settings["nesterov"] and (settings["momentum"] <= 0 or settings["dampening"] != 0):
-            raise ValueError("nesterov=True needs momentum above 0 and dampening=0; they are "
-                             f"momentum={settings['momentum']!r} and dampening={settings['dampening']!r}")
-
-    def update(self, flat: Flat, settings: Mapping[str, Any]) -> None:
-        """Make one step."""
-        rate, momentum, decay = settings["lr"], settings["momentum"], settings["weight_decay"]
-        name = "momentum_buffer" if momentum else ""
-        for indices, gradients, known in flat.stretches(name):
-            first = flat.starts[indices[0]]
-            if not momentum:
-                update.sgd(flat.buffer, gradients, first, rate, decay)
-                continue
-            share = 1 - settings["dampening"] if known else 1
-            update.sgd_momentum(flat.buffer, gradients, first, flat.memory(name), rate, decay, momentum, share,
-                                settings["nesterov"])
-            flat.begun(name, indices)
