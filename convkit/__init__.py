@@ -25,8 +25,8 @@ _HOME = {
     "set_workers": "_core.workers",
     "wavelet_denoise": "curvelets",
 }
-_MODULES = ("autodiff", "bench", "cli", "convolution", "curvelets", "edges", "filters", "matrix", "nn", "optim",
-            "padding", "planning", "plots", "separable")
+_MODULES = ("autodiff", "bench", "cli", "convolution", "curvelets", "data", "edges", "filters", "matrix", "nn",
+            "optim", "padding", "planning", "plots", "separable", "training")
 
 __all__ = [
     "Curvelets",

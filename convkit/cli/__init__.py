@@ -1,4 +1,4 @@
-"""The command line: ``convkit bench | curvelet | edges | filter | info | tune | warmup``, one module per command."""
+"""The command line, one module each: ``convkit bench | curvelet | edges | filter | info | predict | train | tune | warmup``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from convkit.cli.curvelet import curvelet_command
 from convkit.cli.edges import edges_command
 from convkit.cli.filter import filter_command
 from convkit.cli.info import info_command
+from convkit.cli.predict import predict_command
+from convkit.cli.train import train_command
 from convkit.cli.tune import tune_command
 from convkit.cli.warmup import warmup_command
 
@@ -81,6 +83,8 @@ app.command("curvelet")(curvelet_command)
 app.command("edges")(edges_command)
 app.command("filter")(filter_command)
 app.command("info")(info_command)
+app.command("predict")(predict_command)
+app.command("train")(train_command)
 app.command("tune")(tune_command)
 app.command("warmup")(warmup_command)
 

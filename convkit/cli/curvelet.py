@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convkit._core.files import replacing
 from convkit.cli.console import plain_errors
 from convkit.cli.edges import luma
 from convkit.cli.filter import CLIPPED, fitted, result_dtype
@@ -68,7 +69,7 @@ def curvelet_command(
         picture = images.read(image)
         if draws:
             figure, words = draw(task, picture.samples, sigma)
-            with images.replacing(Path(output).resolve()) as file:
+            with replacing(Path(output).resolve()) as file:
                 figure.savefig(file, format="png")
         else:
             dtype = result_dtype(picture.samples, as_float)

@@ -6,10 +6,6 @@ Pillow reads and writes what it can hold; 16-bit colour PNG and the TIFFs that i
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convkit._core.files import replacing
 from convkit.cli import rasters
 
 EMBEDDED = ("camera", "ascent", "aero")
@@ -187,16 +184,3 @@ def _write_picture(file: IO[bytes], joined: NDArray[Any], form: str, extras: dic
 
     options: dict[str, Any] = {"quality": 95, "subsampling": 0} if form == "JPEG" else {}
     Pillow.fromarray(np.ascontiguousarray(joined)).save(file, form, **extras, **options)
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a new file that takes the place of ``path`` when the block ends well, and vanishes when it does not."""
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(fresh, "xb") as file:
-            yield file
-        os.replace(fresh, path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convkit._core.typing import Array, ArrayLike
-from convkit.plots.figures import new_figure
+from convkit._core.typing import ArrayLike
+from convkit.plots.figures import as_image, extent, mosaic, new_figure, show
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from convkit.nn.views import Regions
@@ -53,33 +52,12 @@ def filter_grid(weight: Any, *, figure: Figure | None = None) -> Figure:
     ideal = np.sqrt(1.6 * len(images))
     # Full rows rather than the best shape.
     columns = min(range(1, len(images) + 1), key=lambda n: (abs(n - ideal) > ideal / 3, -len(images) % n, abs(n - ideal)))
-    picture = _mosaic(list(images), columns)
+    picture = mosaic(list(images), columns)
     figure = figure or new_figure(6.0, 6.0 * picture.shape[0] / picture.shape[1] + 0.4)
     axes = figure.subplots()
-    _show(axes, picture)
+    show(axes, picture)
     axes.set_title(f"{len(images)} filters of {images.shape[1]} x {images.shape[2]}")
     return figure
-
-
-def _mosaic(images: Sequence[Array], columns: int, gap: int = 1) -> Array:
-    """Grey images or colour images on a grid, each in the middle of a cell that holds the largest; NaN between them."""
-    high, wide = (max(image.shape[axis] for image in images) for axis in (0, 1))
-    rows = -(-len(images) // columns)
-    cell = (high + gap, wide + gap)
-    sheet = np.full((rows * cell[0] - gap, columns * cell[1] - gap, *images[0].shape[2:]), np.nan)
-    for i, image in enumerate(images):
-        top = i // columns * cell[0] + (high - image.shape[0]) // 2
-        left = i % columns * cell[1] + (wide - image.shape[1]) // 2
-        sheet[top : top + image.shape[0], left : left + image.shape[1]] = image
-    return sheet
-
-
-def _show(axes: Axes, picture: Array) -> None:
-    """Draw grey levels or colours from 0 to 1, white where they are NaN."""
-    if picture.ndim == 2:
-        picture = np.repeat(picture[..., None], 3, axis=2)
-    axes.imshow(np.nan_to_num(picture, nan=1.0), interpolation="nearest")
-    axes.set(xticks=[], yticks=[], frame_on=False)
 
 
 def linear_regions(regions: Regions, points: Mapping[str, ArrayLike] | None = None, *, figure: Figure | None = None) -> Figure:
@@ -173,7 +151,7 @@ def feature_views(channels: Mapping[str, tuple[Sequence[ArrayLike], Sequence[Arr
         if any(x.ndim != 3 or x.shape[0] not in (1, 3) for x in pair[0]):
             raise ValueError(f"channel {name!r} has patches of shape {pair[1][0].shape}; give (1 or 3, rows, columns)")
         given[name] = pair
-    low, high = _range([x for _, patches in given.values() for x in patches])
+    low, high = extent([x for _, patches in given.values() for x in patches])
     across = max(int(np.ceil(np.sqrt(len(backs)))) for backs, _ in given.values())
     rows, wide = -(-len(given) // columns), min(columns, len(given))
     figure = figure or new_figure(4.6 * wide + 0.4, 2.6 * rows + 0.3)
@@ -181,21 +159,10 @@ def feature_views(channels: Mapping[str, tuple[Sequence[ArrayLike], Sequence[Arr
     for part, (name, (backs, patches)) in zip(grid, given.items(), strict=False):
         left, right = part.subplots(1, 2)
         spread = [np.abs(x).max() or 1.0 for x in backs]
-        _show(left, _mosaic([_image(0.5 + 0.5 * x / s) for x, s in zip(backs, spread, strict=True)], across))
-        _show(right, _mosaic([_image((x - low) / (high - low)) for x in patches], across))
+        show(left, mosaic([as_image(0.5 + 0.5 * x / s) for x, s in zip(backs, spread, strict=True)], across))
+        show(right, mosaic([as_image((x - low) / (high - low)) for x in patches], across))
         part.suptitle(name)
     return figure
-
-
-def _range(arrays: Sequence[Array]) -> tuple[float, float]:
-    """Smallest and largest of all samples, apart."""
-    low, high = min(float(x.min()) for x in arrays), max(float(x.max()) for x in arrays)
-    return low, high if high > low else low + 1.0
-
-
-def _image(x: Array) -> Array:
-    """(1 or 3, rows, columns) as a grey or a colour image."""
-    return x[0] if x.shape[0] == 1 else np.moveaxis(x, 0, -1)
 
 
 def activation_changes(panels: Mapping[str, tuple[ArrayLike, Mapping[str, ArrayLike]]], *,
