@@ -65,7 +65,7 @@ def test_has_a_title_says_what_it_shows_and_is_short(script):
 
 def test_the_list_is_complete():
     assert [int(script.stem.split("_")[1]) for script in EXAMPLES] == list(range(len(EXAMPLES)))
-    assert len(EXAMPLES) == 33
+    assert len(EXAMPLES) == 62
 
 
 def test_an_example_saves_where_it_stands(pyplot, tmp_path, monkeypatch):
