@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.signal import lfilter
@@ -210,14 +212,14 @@ def test_runs_of_81_steps_with_batches_of_5(denominator, expected):
         rng = np.random.default_rng(1)
         for _ in range(81):
             batch = rng.permutation(30)[:5]
-
-            def closure(surface=surfaces.gabor_loss(x[batch], y[batch], denominator), phi=phi):  # noqa: B008
-                value, phi.grad = surface(phi.data)
-                return value
-
-            optimizer.step(closure)
+            optimizer.step(partial(stepped, surfaces.gabor_loss(x[batch], y[batch], denominator), phi))
         losses.append(full(phi.data)[0])
     assert losses == pytest.approx(expected, abs=2e-3)
+
+
+def stepped(surface, phi):
+    value, phi.grad = surface(phi.data)
+    return value
 
 
 def test_full_batches_are_caught_where_a_few_samples_at_a_time_get_out():

@@ -91,7 +91,7 @@ def digits() -> tuple[Array, IntArray]:
     ((1797, 1, 8, 8), [0, 1, 2, 3, 4])
     """
     try:
-        from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+        from sklearn.datasets import load_digits
     except ModuleNotFoundError:
         raise ModuleNotFoundError("the digits come with scikit-learn, which is not installed: "
                                   'pip install "convkit[demo]" brings it') from None

@@ -79,7 +79,8 @@ def read(path: str | Path) -> tuple[dict[str, Array], Any]:
         raise ValueError(f"{path}: no such file; give a .safetensors file")
     try:
         with safe_open(str(path), framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            names = file.keys()
+            arrays = {name: file.get_tensor(name) for name in names}
             words = (file.metadata() or {}).get("convkit")
     except (SafetensorError, OSError, *_ODD) as error:
         raise ValueError(f"{path} cannot be read as a safetensors file: {error}") from None
