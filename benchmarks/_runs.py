@@ -24,12 +24,12 @@ class Cell:
     run: Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
-def parser(area: str, doc: str | None, seeds: int) -> argparse.ArgumentParser:
-    """Options that all commands have."""
+def parser(area: str, doc: str | None, seeds: int | None) -> argparse.ArgumentParser:
+    """Options that all commands have; without `seeds` their number depends on others."""
     made = argparse.ArgumentParser(prog=f"python -m benchmarks.{area}", description=doc)
     made.add_argument("--data", required=True, metavar="DIR", help="the images")
-    made.add_argument("--seeds", type=int, default=seeds, help=f"runs of each kind (default {seeds})")
-    made.add_argument("--quick", action="store_true", help="a few steps of each, written only where --json says")
+    made.add_argument("--seeds", type=int, default=seeds, help=f"runs of each kind (default {seeds or 'by experiment'})")
+    made.add_argument("--quick", action="store_true", help="a smaller version, written only where --json says")
     made.add_argument("--again", action="store_true", help="start anew; otherwise cells that are written down are left out")
     made.add_argument("--json", type=Path, default=None, metavar="FILE", help="where the numbers go (default results/...)")
     return made

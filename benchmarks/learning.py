@@ -274,7 +274,7 @@ EXPERIMENTS = {"optimizers": (optimizers, 3), "regions": (regions, 3), "transfer
 
 
 def main(arguments: list[str] | None = None) -> int:
-    made = parser("learning", __doc__, 0)
+    made = parser("learning", __doc__, None)
     made.formatter_class = argparse.RawDescriptionHelpFormatter
     made.add_argument("experiment", choices=EXPERIMENTS)
     options = made.parse_args(arguments)

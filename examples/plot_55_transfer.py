@@ -3,11 +3,11 @@ What five classes teach about five others
 =========================================
 
 A small convolutional network learns five classes of CIFAR-10 from 25,000 images: airplane, automobile, bird, cat, deer. Then
-it gets a new head for the other five, dog, frog, horse, ship, truck, of which there are 50 or 500 images each. With 50, its
-frozen layers under a new head are far ahead of a network that starts from scratch, and letting more of them learn adds
-little; with 500 it pays to train more layers, the old ones at a tenth of the rate. That is what the notes advise: freeze all
-but the head, and with more data train more. All runs of a size have the same number of steps and the same changes of images;
-three draws of images each.
+it gets a new head for the other five, dog, frog, horse, ship, truck, of which there are 50 or 500 images each. With 50,
+frozen layers under a new head are better than a network that starts from scratch. With 500 that no longer holds: what starts
+from scratch overtakes the frozen layers, and it pays to train more of them, the old ones at a tenth of the rate; with 50 it
+does as well. That is what the notes advise: freeze all but the head, and with more data train more. All runs of a size have
+the same number of steps and the same changes of images.
 """
 
 import argparse
@@ -32,7 +32,7 @@ found = json.loads((root / "benchmarks" / "results" / "learning_transfer.json").
 
 plt.rcParams.update({"font.size": 12})
 cells = found["cells"]
-runs: dict[str, dict[str, list[float]]] = {}
+runs = {}
 for key, cell in cells.items():
     images, way, _ = key.split(", ")
     runs.setdefault(f"{images} a class", {}).setdefault(way, []).append(cell["test_accuracy"])
@@ -47,11 +47,9 @@ few, many = runs.values()
 
 figure = plt.figure(figsize=(11.5, 5), layout="constrained")
 axes = plots.scores(runs, label="test images of the new classes right", figure=figure).axes[0]
-axes.axhline(0.2, color="0.8", zorder=0)
-axes.annotate("guessing", (-0.48, 0.2), (0, 3), textcoords="offset points", color="0.4")
-axes.legend(frameon=False, loc="lower right")
+axes.legend(frameon=False, loc="upper left")
 assert np.mean(few["head only"]) > np.mean(few["from scratch"])
-assert np.mean(many["all layers"]) > np.mean(many["head only"])
+assert np.mean(many["head only"]) < min(np.mean(many[way]) for way in ("from scratch", "head and last block", "all layers"))
 
 path = Path(given.folder) / f"{Path(__file__).stem}.png"
 figure.savefig(path, dpi=80)

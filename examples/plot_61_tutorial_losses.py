@@ -31,7 +31,7 @@ found = json.loads((root / "benchmarks" / "results" / "cifar_tutorial.json").rea
 
 plt.rcParams.update({"font.size": 12})
 notes = [2.213, 1.887, 1.699, 1.597, 1.506, 1.471, 1.412, 1.373, 1.338, 1.301, 1.286, 1.291]
-runs: dict[str, list[dict]] = {}
+runs = {}
 for key, cell in found["cells"].items():
     runs.setdefault(key.split()[0], []).append(cell)
 curves = {name: np.array([cell["losses"] for cell in cells]) for name, cells in runs.items()}
