@@ -1,9 +1,10 @@
 """The CIFAR-10 tutorial by convkit and by torch, side by side: losses every 2000 steps, test accuracy, seconds.
 
 Run as ``python -m benchmarks.cifar_tutorial --data DIR``. Both run the tutorial's code, below, of which only the modules
-differ, on the same batches of 4 in the same order, with first weights of their own. Loading batches is part of the time,
-evaluation and compilation are not. torch has as many threads as are quickest for it in a trial; without torch only ours is run.
-Each run is written down when it is done, and one that is broken off goes on with the next.
+differ, on the same batches of 4 in the same order, with first weights of their own; ``sequential`` is convkit with the same net
+as a `Sequential` and without a tape. Loading batches is part of the time, evaluation and compilation are not. torch has as many
+threads as are quickest for it in a trial; without torch only ours is run. Each run is written down when it is done, and one
+that is broken off goes on with the next.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +24,7 @@ from benchmarks._sides import accuracy, quickest, sides
 from convkit._core.workers import available
 from convkit.bench.rivals import threads
 from convkit.data import ArrayLoader, Standardize, cifar10
+from convkit.nn import models
 
 EPOCHS, BATCH, TRIAL = 2, 4, 500
 # What the lecture notes print after every 2000 steps.
@@ -69,11 +72,34 @@ def epoch(library: SimpleNamespace, net: Any, optimizer: Any, batches: Iterable[
             running_loss = 0.0
 
 
+def epoch_without_tape(library: SimpleNamespace, net: Any, optimizer: Any, batches: Iterable[Any],
+                       every: int) -> Iterator[float]:
+    """As `epoch`, for a `convkit.nn.Sequential`."""
+    criterion = library.nn.CrossEntropyLoss()
+    running_loss = 0.0
+    for i, (inputs, labels) in enumerate(batches):
+        optimizer.zero_grad()
+        running_loss += net.loss_and_grad(inputs, labels, criterion)
+        optimizer.step()
+        if i % every == every - 1:
+            yield running_loss / every
+            running_loss = 0.0
+
+
 def built(library: SimpleNamespace, seed: int) -> tuple[Any, Any]:
     """The network and its optimizer."""
     library.seed(seed)
-    net = network(library)
+    net = library.network()
     return net, library.optim.SGD(net.parameters(), lr=0.001, momentum=0.9)
+
+
+def contestants() -> dict[str, SimpleNamespace]:
+    """The tutorial's code with convkit's modules and torch's; the same net as a `Sequential`, without a tape."""
+    found = sides()
+    for library in found.values():
+        library.network, library.epoch = partial(network, library), epoch
+    ours = {**vars(found["convkit"]), "network": models.tutorial_net, "epoch": epoch_without_tape}
+    return {"convkit": found.pop("convkit"), "sequential": SimpleNamespace(**ours), **found}
 
 
 def trained(library: SimpleNamespace, images: Any, seed: int, steps: int, every: int) -> dict[str, Any]:
@@ -85,7 +111,7 @@ def trained(library: SimpleNamespace, images: Any, seed: int, steps: int, every:
     losses, seconds = [], 0.0
     for number in range(1, EPOCHS + 1):
         begin = time.perf_counter()
-        for loss in epoch(library, net, optimizer, islice(loader, steps), every):
+        for loss in library.epoch(library, net, optimizer, islice(loader, steps), every):
             losses.append(loss)
             step = every * (len(losses) - (number - 1) * (steps // every))
             print(f"    [{number}, {step:5d}] loss: {loss:.3f}", flush=True)
@@ -99,13 +125,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser("cifar_tutorial", __doc__, 5).parse_args(arguments)
     images = cifar10(options.data, train=True), cifar10(options.data, train=False)
     steps, every = (120, 20) if options.quick else (len(images[0][0]) // BATCH, 2000)
-    libraries, workers = sides(), {"convkit": available()}
+    libraries, workers = contestants(), dict.fromkeys(("convkit", "sequential"), available())
 
     def trial(library: SimpleNamespace) -> None:
         loader = ArrayLoader(*images[0], batch_size=BATCH, transform=Standardize(127.5, 127.5))
-        list(epoch(library, *built(library, 0), islice(loader, TRIAL), TRIAL))
+        list(library.epoch(library, *built(library, 0), islice(loader, TRIAL), TRIAL))
 
     trial(libraries["convkit"])
+    trial(libraries["sequential"])
     if "torch" in libraries:
         workers["torch"] = quickest(lambda: trial(libraries["torch"]))
 

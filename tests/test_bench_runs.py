@@ -111,11 +111,14 @@ def test_both_libraries_train_the_networks_that_the_commands_name(load):
 
 
 def test_the_tutorials_loop_gives_the_mean_of_so_many_steps(load):
-    library, tutorial = load("_sides").sides()["convkit"], load("cifar_tutorial")
+    tutorial = load("cifar_tutorial")
+    library = tutorial.contestants()["convkit"]
     net, optimizer = tutorial.built(library, 0)
     batches = [(np.random.default_rng(i).normal(size=(4, 3, 32, 32)).astype(np.float32), np.arange(4)) for i in range(7)]
     single = list(tutorial.epoch(library, net, optimizer, batches, 1))
     net, optimizer = tutorial.built(library, 0)
     np.testing.assert_allclose(list(tutorial.epoch(library, net, optimizer, batches, 3)),
                                np.reshape(single[:6], (2, 3)).mean(axis=1), rtol=1e-6)
+    other = tutorial.contestants()["sequential"]
+    np.testing.assert_allclose(list(other.epoch(other, *tutorial.built(other, 0), batches, 1)), single, rtol=1e-5)
     assert load("_sides").accuracy(library, net, [(x, net(x).detach().numpy().argmax(1)) for x, _ in batches]) == 1

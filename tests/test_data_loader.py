@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from convkit.data import ArrayLoader
+from convkit.data import ArrayLoader, Compose, Standardize
 
 # The order printed in the lecture notes (deck 002, batches of 5 of 30 samples, used again in the second epoch).
 NOTES = [27, 15, 23, 17, 8, 9, 28, 24, 12, 0, 4, 16, 5, 13, 11, 22, 1, 2, 25, 3, 21, 26, 18, 29, 20, 7, 10, 14, 19, 6]
@@ -211,3 +211,22 @@ def test_lengths_must_agree():
 def test_a_state_of_another_loader_is_refused(other):
     with pytest.raises(ValueError, match="the state is that of a loader with"):
         loader().load_state_dict(loader(**other).state_dict())
+
+
+def test_a_generator_is_made_only_for_what_draws():
+    seen = []
+
+    class Still:
+        draws = False
+
+        def __call__(self, images, rng):
+            seen.append(rng)
+            return images
+
+    class Drawing(Still):
+        draws = True
+
+    x, y = np.zeros((4, 1, 2, 2), np.float32), np.arange(4)
+    for transform in (Still(), Drawing(), Compose([Standardize(0, 1), Still()]), Compose([Still(), Drawing()])):
+        next(iter(ArrayLoader(x, y, batch_size=4, transform=transform)))
+    assert [rng is None for rng in seen] == [True, False, True, False, False]

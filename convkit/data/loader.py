@@ -35,7 +35,8 @@ class ArrayLoader:
     seed : int
         The same seed, the same batches.
     transform : callable, optional
-        ``transform(images, rng)`` changes the samples of each batch, with random numbers of the generator `rng`.
+        ``transform(images, rng)`` changes the samples of each batch, with random numbers of the generator `rng`; `rng` is None
+        for one whose attribute ``draws`` is False, such as `Standardize`.
     order : array_like of int, shape (N,), optional
         The order to use in every epoch instead of a drawn one; only with ``reshuffle=False``.
 
@@ -59,7 +60,7 @@ class ArrayLoader:
 
     def __init__(self, x: ArrayLike, y: ArrayLike, batch_size: int = 1, shuffle: bool = True, reshuffle: bool = True,
                  drop_last: bool = False, seed: int = 0,
-                 transform: Callable[[Array, np.random.Generator], Array] | None = None,
+                 transform: Callable[[Array, Any], Array] | None = None,
                  order: ArrayLike | None = None) -> None:
         self.x, self.y = checks.numbers(x, "x"), checks.numbers(y, "y")
         if len(self.x) != len(self.y):
@@ -121,8 +122,9 @@ class ArrayLoader:
             taken = order[batch * size : (batch + 1) * size]
             images = x.take(taken, axis=0)
             if self.transform is not None:
-                # A seed that ends with 0 is the same as one without it.
-                images = self.transform(images, np.random.default_rng([self.seed, epoch, batch + 1]))
+                # A seed that ends with 0 is the same as one without it. To make a generator takes as long as a small batch.
+                draws = getattr(self.transform, "draws", True)
+                images = self.transform(images, np.random.default_rng([self.seed, epoch, batch + 1]) if draws else None)
             yield images, y.take(taken, axis=0)
         self._place = epoch + 1, 0
 

@@ -99,6 +99,9 @@ class Standardize:
         self.mean, self.std = mean, np.where(constant, 1.0, std)
         return self
 
+    # Nothing is drawn: a loader needs to make no generator.
+    draws = False
+
     def __call__(self, x: ArrayLike, rng: Any = None) -> Array:
         """Scale samples, such as a batch; `rng` is not used, and there so that this may stand among transforms.
 
@@ -185,6 +188,8 @@ class PixelMean:
         array = _samples(x, "give real samples (N, ...)")
         self.mean = np.asarray(sum(part.sum(axis=0) for part in _widened(array)) / len(array))
         return self
+
+    draws = False
 
     def __call__(self, x: ArrayLike, rng: Any = None) -> Array:
         """Take the mean image away; `rng` is not used, and there so that this may stand among transforms.

@@ -93,6 +93,7 @@ class Compose:
 
     def __init__(self, transforms: Sequence[Transform]) -> None:
         self.transforms = _listed(transforms)
+        self.draws = any(getattr(transform, "draws", True) for transform in self.transforms)
 
     def __call__(self, images: ArrayLike, rng: np.random.Generator) -> Array:
         """Apply them in their order.
