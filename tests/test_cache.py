@@ -167,6 +167,14 @@ def test_a_broken_file_is_compiled_anew(package, junk):
     assert run(package)["hits"] == 1
 
 
+def test_processes_number_their_functions_apart():
+    # Else two closures of a factory, compiled in two processes, have one symbol, and a third that loads both mixes them up.
+    code = "import convkit.kernels.trace; from numba.core.bytecode import FunctionIdentity as f; print(next(f._unique_ids))"
+    first, second = (int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+                     for _ in range(2))
+    assert abs(first - second) > 1_000_000
+
+
 def test_without_sources_nothing_is_kept(package):
     code = (
         "import pathlib; from convkit._core import codecache\n"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import secrets
 import sys
 import threading
 from collections.abc import Callable
@@ -31,6 +33,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     import numba
 
     _announce()
+    _number_apart()
     dispatcher = numba.njit(function, **_OPTIONS)
     if numba.config.DISABLE_JIT:
         return dispatcher
@@ -53,6 +56,26 @@ def inlined(function: Callable[..., Any]) -> Any:
     import numba
 
     return numba.njit(function, inline="always", **_OPTIONS)
+
+
+def _number() -> None:
+    """Begin to number functions at a place of this process's own."""
+    from numba.core.bytecode import FunctionIdentity
+
+    if hasattr(FunctionIdentity, "_unique_ids"):
+        FunctionIdentity._unique_ids = itertools.count(secrets.randbits(60))
+
+
+@cache
+def _number_apart() -> None:
+    """Keep symbols of different processes apart.
+
+    Numba names a compiled function by its qualified name, its types and the number that it has in its process. Two closures of
+    one factory, compiled in two processes, may so get one name, and who loads both from the cache then calls one for the other.
+    """
+    _number()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_number)
 
 
 @cache
