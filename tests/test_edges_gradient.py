@@ -417,10 +417,10 @@ REFUSED = [
     ({"axes": 7}, ValueError, "axes=7"),
     ({"channel_axis": 2}, ValueError, "channel_axis=2"),
     ({"workers": 0}, ValueError, "workers=0"),
-    ({"out": np.empty(3)}, ValueError, r"out has shape \(3,\)"),
-    ({"out": np.empty((4, 5), np.float32)}, ValueError, "out has dtype float32"),
-    ({"return_direction": True, "out": np.empty((4, 5))}, TypeError, "out=ndarray is no pair"),
-    ({"return_direction": True, "out": (np.empty((4, 5)), np.empty(3))}, ValueError, r"out\[1\] has shape"),
+    ({"out": np.zeros(3)}, ValueError, r"out has shape \(3,\)"),
+    ({"out": np.zeros((4, 5), np.float32)}, ValueError, "out has dtype float32"),
+    ({"return_direction": True, "out": np.zeros((4, 5))}, TypeError, "out=ndarray is no pair"),
+    ({"return_direction": True, "out": (np.zeros((4, 5)), np.zeros(3))}, ValueError, r"out\[1\] has shape"),
     ({"dtype": "complex128"}, TypeError, "dtype='complex128' is complex"),
 ]
 

@@ -10,6 +10,7 @@ import numpy as np
 from convkit._core import checks
 from convkit._core.images import number
 from convkit._core.typing import Array, ArrayLike
+from convkit.engines.warp import warp
 from convkit.nn.module import Module
 from convkit.nn.views.inside import activation
 
@@ -51,24 +52,15 @@ def moved(image: ArrayLike, *, down: float = 0.0, right: float = 0.0, scale: flo
     array = given if given.dtype.kind == "f" else given.astype(np.float64)
     by, turn = number(scale, "scale", above=0), number(angle, "angle")
     shift = number(down, "down"), number(right, "right")
-    middle = [(n - 1) / 2 for n in array.shape[-2:]]
-    rows, columns = (np.arange(n) - m - s for n, m, s in zip(array.shape[-2:], middle, shift, strict=True))
-    cos, sin = np.cos(turn) / by, np.sin(turn) / by
+    middle = (np.array(array.shape[-2:]) - 1) / 2
     # The place that each pixel of the result comes from: the inverse of the motion.
-    row = middle[0] + cos * rows[:, None] - sin * columns
-    column = middle[1] + sin * rows[:, None] + cos * columns
-    above, below, lower = _neighbours(row, array.shape[-2])
-    before, after, later = _neighbours(column, array.shape[-1])
-    first = (1 - later) * array[..., above, before] + later * array[..., above, after]
-    second = (1 - later) * array[..., below, before] + later * array[..., below, after]
-    return np.asarray((1 - lower) * first + lower * second, array.dtype)
-
-
-def _neighbours(at: Array, n: int) -> tuple[Array, Array, Array]:
-    """Samples before and after a place, and the share of the second."""
-    at = np.clip(at, 0, n - 1)
-    first = np.floor(at).astype(int)
-    return first, np.minimum(first + 1, n - 1), at - first
+    back = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) / by
+    way = np.column_stack([back, middle - back @ shift])[None]
+    work = np.float32 if array.dtype.itemsize <= 4 else np.float64
+    images = array.astype(work, copy=False).reshape(1, -1, *array.shape[-2:])
+    result = np.empty_like(images)
+    warp(images, way, np.zeros(1), ("edge", "edge"), result)
+    return np.asarray(result.reshape(array.shape), array.dtype)
 
 
 def invariance(model: Module, image: ArrayLike, layer: Any, transforms: Sequence[Callable[[Array], ArrayLike]]) -> Array:
