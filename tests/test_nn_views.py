@@ -460,3 +460,10 @@ def test_filters_are_shown_around_middle_grey(generator):
     for shape in ((4, 2, 5, 5), (4, 5, 5), (0, 1, 3, 3)):
         with pytest.raises(ValueError, match="give filters"):
             views.filter_images(np.ones(shape))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.uint8])
+def test_an_image_that_does_not_move_is_the_same_in_any_order_of_memory(dtype):
+    x = np.asfortranarray((np.arange(70).reshape(2, 5, 7) % 11).astype(dtype))
+    for image in (x, x[:, ::-1], np.ascontiguousarray(x)):
+        np.testing.assert_array_equal(views.moved(image), image)

@@ -58,7 +58,7 @@ def moved(image: ArrayLike, *, down: float = 0.0, right: float = 0.0, scale: flo
     way = np.column_stack([back, middle - back @ shift])[None]
     work = np.float32 if array.dtype.itemsize <= 4 else np.float64
     images = array.astype(work, copy=False).reshape(1, -1, *array.shape[-2:])
-    result = np.empty_like(images)
+    result = np.empty(images.shape, work)
     warp(images, way, np.zeros(1), ("edge", "edge"), result)
     return np.asarray(result.reshape(array.shape), array.dtype)
 
