@@ -239,3 +239,30 @@ def test_examples_in_docstrings_run(name):
         runner.run(test, out=said.append)
     assert runner.failures == 0, "".join(said)
     assert runner.tries > 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+def test_samples_of_size_one_are_what_the_kernels_for_lines_make_of_them(known, relu, dtype, rng):
+    """Item by item, for all channels or for a worker's share."""
+    from convkit.engines.normalize import Moments, forward, gradient
+    from convkit.kernels.normalize import normalize, normalize_gradient
+
+    x, g = rng.standard_normal((2, 7, 13)).astype(dtype) + 3
+    w, b = rng.standard_normal((2, 13)).astype(dtype)
+    given = rng.standard_normal(13), rng.random(13)
+    moments, want = Moments(*map(np.copy, given), known), Moments(*map(np.copy, given), known)
+    out, expected = np.empty_like(x), np.empty(x.size, dtype)
+    forward(x, moments, w, b, 1e-5, relu, out, 1)
+    normalize(x.reshape(-1), 7, 13, 1, 0, 13, known, *want[:2], w, b, 1e-5, relu, expected)
+    np.testing.assert_array_equal(out.reshape(-1), expected)
+    np.testing.assert_array_equal(moments.means, want.means)
+    np.testing.assert_array_equal(moments.variances, want.variances)
+    by_x, by_w, by_b = np.empty(x.size, dtype), np.empty(13, dtype), np.empty(13, dtype)
+    for first, last in ((0, 5), (5, 13)):
+        normalize_gradient(x.reshape(-1), g.reshape(-1), expected, 7, 13, 1, first, last, known, *want[:2], w, 1e-5, relu, by_x,
+                           by_w, by_b)
+    got = gradient(x, g, out if relu else None, moments, w, 1e-5, 1)
+    for one, other in zip(got, (by_x.reshape(7, 13), by_w, by_b), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6 if dtype == "float32" else 1e-14, atol=0)

@@ -12,7 +12,7 @@ from convkit._core import workers as pool
 from convkit._core.memory import empty
 from convkit._core.typing import Array
 from convkit.engines.pieces import ALONE, flat
-from convkit.kernels.normalize import normalize, normalize_gradient
+from convkit.kernels.normalize import normalize, normalize_gradient, normalize_rows, normalize_rows_gradient
 
 # Seconds of a sample, roughly.
 SAMPLE = 6e-10
@@ -42,8 +42,11 @@ def forward(x: Array, moments: Moments, weights: Array, biases: Array, eps: floa
     samples, results, w, b = flat(x), out.reshape(-1), flat(weights), flat(biases)
 
     def work(first: int, last: int) -> None:
-        normalize(samples, items, channels, size, first, last, moments.known, moments.means, moments.variances, w, b, eps, relu,
-                  results)
+        found = first, last, moments.known, moments.means, moments.variances, w, b, eps, relu, results
+        if size == 1:
+            normalize_rows(samples, items, channels, *found)
+        else:
+            normalize(samples, items, channels, size, *found)
 
     _each_channel(work, channels, x.size, workers)
 
@@ -59,8 +62,11 @@ def gradient(x: Array, g: Array, y: Array | None, moments: Moments, weights: Arr
     into = by_x.reshape(-1)
 
     def work(first: int, last: int) -> None:
-        normalize_gradient(samples, slopes, results, items, channels, size, first, last, moments.known, moments.means,
-                           moments.variances, w, eps, y is not None, into, by_weight, by_bias)
+        found = (first, last, moments.known, moments.means, moments.variances, w, eps, y is not None, into, by_weight, by_bias)
+        if size == 1:
+            normalize_rows_gradient(samples, slopes, results, items, channels, *found)
+        else:
+            normalize_gradient(samples, slopes, results, items, channels, size, *found)
 
     _each_channel(work, channels, x.size, workers)
     return by_x, by_weight, by_bias
