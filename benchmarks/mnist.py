@@ -1,11 +1,12 @@
 """MNIST: Keras's convolutional network by convkit and by torch, side by side, and a network below 10,000 parameters.
 
 Run as ``python -m benchmarks.mnist --data DIR``. Keras's example [1]_ has 34,826 parameters: samples from 0 to 1, batches of
-128, Adam, dropout; here 12 epochs. Both libraries run the same code on the same batches of all 60,000 images in the same order,
-with first weights of their own. Loading batches is part of the time, evaluation and compilation are not. torch has as many
-threads as are quickest for it in a trial; without torch only ours is run. The small network is that of ``convkit train mnist
---model tiny``. The accuracy is that after the last epoch: nothing is chosen by the test images. Each run is written down when
-it is done, and one that is broken off goes on with the next.
+128, Adam, dropout; here 12 epochs, with the rate falling from 0.002 as half a cosine (at a fixed rate of 0.001 both libraries
+ended at 99.07 and 99.08 %). Both run the same code on the same batches of all 60,000 images in the same order, with first
+weights of their own. Loading batches is part of the time, evaluation and compilation are not. torch has as many threads as are
+quickest for it in a trial; without torch only ours is run. The small network is that of ``convkit train mnist --model tiny``.
+The accuracy is that after the last epoch: nothing is chosen by the test images. Each run is written down when it is done, and
+one that is broken off goes on with the next.
 
 .. [1] F. Chollet, "Simple MNIST convnet", keras.io/examples/vision/mnist_convnet: 99.2 % after 15 epochs.
 """
@@ -33,16 +34,17 @@ from convkit.data import ArrayLoader, Standardize, mnist
 EPOCHS, BATCH, TRIAL = 12, 128, 30
 
 
-def network(library: SimpleNamespace, seed: int) -> tuple[Any, Any]:
-    """The network and its optimizer."""
+def network(library: SimpleNamespace, seed: int, steps: int) -> tuple[Any, Any, Any]:
+    """The network, its optimizer, and the schedule of its rate over so many steps."""
     nn = library.nn
     library.seed(seed)
     net = nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
                         nn.Flatten(), nn.Dropout(0.5), nn.Linear(64 * 5 * 5, 10))
-    return net, library.optim.Adam(net.parameters(), lr=0.001)
+    optimizer = library.optim.Adam(net.parameters(), lr=0.002)
+    return net, optimizer, library.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
 
 
-def epoch(library: SimpleNamespace, net: Any, optimizer: Any, batches: Any) -> float:
+def epoch(library: SimpleNamespace, net: Any, optimizer: Any, schedule: Any, batches: Any) -> float:
     """Train for an epoch; the mean loss."""
     criterion = library.nn.CrossEntropyLoss()
     losses = []
@@ -51,6 +53,7 @@ def epoch(library: SimpleNamespace, net: Any, optimizer: Any, batches: Any) -> f
         loss = criterion(net(library.tensor(inputs)), library.tensor(labels))
         loss.backward()
         optimizer.step()
+        schedule.step()
         losses.append(loss.item())
     return float(np.mean(losses))
 
@@ -60,11 +63,11 @@ def trained(library: SimpleNamespace, images: Any, seed: int, epochs: int, steps
     scale = Standardize(0, 255)
     loader = ArrayLoader(*images[0], batch_size=BATCH, seed=seed, transform=scale)
     test = ArrayLoader(*images[1], batch_size=500, shuffle=False, transform=scale)
-    net, optimizer = network(library, seed)
+    net, optimizer, schedule = network(library, seed, epochs * (steps or len(loader)))
     losses, scores, seconds = [], [], 0.0
     for number in range(1, epochs + 1):
         begin = time.perf_counter()
-        losses.append(epoch(library, net, optimizer, islice(loader, steps)))
+        losses.append(epoch(library, net, optimizer, schedule, islice(loader, steps)))
         seconds += time.perf_counter() - begin
         scores.append(accuracy(library, net, test))
         print(f"    epoch {number}: loss {losses[-1]:.4f}, test accuracy {100 * scores[-1]:.2f} %, {seconds:.1f} s", flush=True)
@@ -90,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def trial(library: SimpleNamespace) -> None:
         loader = ArrayLoader(*images[0], batch_size=BATCH, transform=Standardize(0, 255))
-        epoch(library, *network(library, 0), islice(loader, TRIAL))
+        epoch(library, *network(library, 0, TRIAL), islice(loader, TRIAL))
 
     trial(libraries["convkit"])
     if "torch" in libraries:

@@ -57,6 +57,7 @@ axes.set_title("rate 0.1")
 accuracy = {name: np.array([[score for _, score in runs[name, rate]] for rate in RATES]).T for name in orders}
 axes = plots.loss_curves(accuracy, RATES, labels=("rate", "accuracy on test images"), figure=right).axes[0]
 axes.set(title=f"after {EPOCHS} epochs", xscale="log", yscale="linear")
+axes.get_legend().remove()
 for name in orders:
     told = ", ".join(f"{rate:g}: {score:.1%}" for rate, score in zip(RATES, np.median(accuracy[name], axis=0), strict=True))
     print(f"batch norm {name}: median accuracy at rate {told}")

@@ -65,7 +65,7 @@ for (name, weights), (colour, style) in zip(drawn.items(), lines, strict=True):
     axes.hist(sizes, bins, histtype="step", color=colour, linestyle=style, linewidth=1.8, label=name)
 axes.axvline(ZERO, color="0.7", zorder=0)
 axes.set(xscale="log", yscale="log", xlabel="size of a weight (left: and below)", ylabel="weights", title="strength 0.001")
-axes.legend(frameon=False, loc="upper center")
+axes.legend(frameon=False, loc="center", bbox_to_anchor=(0.33, 0.82))
 for part, found, word in ((parts[1], zeros, f"share of weights below {ZERO:g}"), (parts[2], right, "accuracy on test images")):
     plots.loss_curves(found, STRENGTHS, labels=("strength", word), figure=part).axes[0].set(xscale="log", yscale="linear")
 assert np.mean(zeros["L1"], axis=0)[1] > 0.8 > 0.2 > np.mean(zeros["L2"], axis=0)[1]

@@ -107,7 +107,7 @@ def test_both_libraries_train_the_networks_that_the_commands_name(load):
     for library in sides.values():
         net = load("cifar_tutorial").network(library)
         assert sum(p.numel() for p in net.parameters()) == 62_006
-        assert sum(p.numel() for p in load("mnist").network(library, 0)[0].parameters()) == 34_826
+        assert sum(p.numel() for p in load("mnist").network(library, 0, 1)[0].parameters()) == 34_826
 
 
 def test_the_tutorials_loop_gives_the_mean_of_so_many_steps(load):
