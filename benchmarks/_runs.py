@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,18 +38,36 @@ def parser(area: str, doc: str | None, seeds: int | None) -> argparse.ArgumentPa
     return made
 
 
+def by_command(dataset: str, model: str, options: argparse.Namespace, seed: int) -> dict[str, Any]:
+    """What ``convkit train`` writes of a run; with ``--quick`` it is one epoch."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["train", dataset, "--data", options.data, "--model", model, "--seed", str(seed), "--out", folder,
+                   *["--epochs", "1"] * options.quick]
+        subprocess.run([sys.executable, "-c", "from convkit.cli import main; main()", *command], check=True)
+        return written(Path(folder))
+
+
+def written(folder: Path) -> dict[str, Any]:
+    """What a run of ``convkit train`` wrote of itself, without the place of its images."""
+    found = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    about = {name: value for name, value in found["settings"].items() if name != "directory"}
+    kept = ("parameters", "test_accuracy", "seconds", "per_class", "losses", "first_layer")
+    return {"settings": about, **{name: found[name] for name in kept}}
+
+
 def record(name: str, cells: Sequence[Cell], options: argparse.Namespace, **settings: Any) -> dict[str, Any]:
     """Run the cells that are not in ``results/<name>.json``, write the file after each, and return what it holds.
 
-    What was run with other settings is not gone on with.
+    What was run with other settings is not gone on with. With ``--again`` the file stays as it is until all cells are done.
     """
     target = options.json or (None if options.quick else RESULTS / f"{name}.json")
     settings = {"quick": options.quick, **settings}
     found = {"area": name, **circumstances(settings), "cells": {}}
-    if target is not None and target.exists() and not options.again:
-        stored = json.loads(target.read_text(encoding="utf-8"))
+    working = target.with_suffix(".new.json") if target is not None and options.again else target
+    if working is not None and working.exists():
+        stored = json.loads(working.read_text(encoding="utf-8"))
         if stored["options"] != settings:
-            raise SystemExit(f"{target} was made with {stored['options']}, and this run has {settings}; start anew with "
+            raise SystemExit(f"{working} was made with {stored['options']}, and this run has {settings}; start anew with "
                              "--again, or name another file with --json")
         found = stored
     for number, cell in enumerate(cells, 1):
@@ -57,10 +78,11 @@ def record(name: str, cells: Sequence[Cell], options: argparse.Namespace, **sett
         begin = time.perf_counter()
         found["cells"][cell.key] = {**cell.run(found["cells"]), "wall": time.perf_counter() - begin}
         print(f"    {found['cells'][cell.key]['wall']:.1f} s", flush=True)
-        if target is not None:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(target) as file:
+        if working is not None:
+            working.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(working) as file:
                 file.write((json.dumps(found, indent=1) + "\n").encode())
-    if target is not None:
+    if working is not None and target is not None:
+        working.replace(target)
         print(f"wrote {target}")
     return found

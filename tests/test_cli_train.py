@@ -16,7 +16,7 @@ from convkit import nn, optim, training
 from convkit.cli import app
 from convkit.cli import predict as predicting
 from convkit.cli import training as runs
-from convkit.data import digits, split
+from convkit.data import RandomHorizontalFlip, digits, split
 from convkit.training import checkpoint, recipes
 
 PICTURES = {"curves.png", "filters.png", "confusion.png", "features.png"}
@@ -91,7 +91,9 @@ def test_it_learns_and_writes_what_it_says(pictures):
     assert about["machine"]["processor"]
     assert about["versions"]["numpy"] == np.__version__
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("convkit ")
+    machine = about["machine"]
+    assert lines[0] == (f"convkit {about['versions']['convkit']}, numpy {np.__version__}, numba {about['versions']['numba']}; "
+                        f"{machine['processor']}, {machine['workers']} workers, vectors of {machine['vector_bits']} bits")
     assert lines[1] == ("digits: 1,294 images for training, 144 for validation, 359 for testing; 8 x 8, grey, 10 classes")
     assert any("conv1 Conv2d" in line for line in lines)
     assert "adam, rate 0.01 at the top of one cycle, batches of 64, 6 epochs, seed 3" in lines
@@ -237,6 +239,64 @@ def test_photographs(pictures):
     assert any(name in line for name in training.ImageModel.load("vgg/model.safetensors").classes)
 
 
+def test_pictures_show_the_first_filters_before_and_after_and_the_surest_mistakes(pictures, monkeypatch):
+    from convkit import plots
+
+    drawn = {}
+
+    def watched(name, draw):
+        return lambda *given: drawn.update({name: given}) or draw(*given)
+
+    for name in ("filter_change", "mistakes"):
+        monkeypatch.setattr(plots, name, watched(name, getattr(plots, name)))
+    train("--epochs", 1, "--seed", 4)
+    nn.manual_seed(4)
+    first = recipes.build("tiny", 1, 8, 10)
+    before, after = drawn["filter_change"]
+    np.testing.assert_array_equal(before, first.conv1.weight.data)
+    np.testing.assert_array_equal(after, load_file("convkit-digits/model.safetensors")["conv1.weight"])
+    _, words = drawn["mistakes"]
+    _, (x, y) = split(*digits(), fraction=0.2, seed=0)
+    sure = training.ImageModel.load("convkit-digits/model.safetensors").probabilities(x / 16)
+    wrong = sure.max(1)[sure.argmax(1) != y]
+    assert [int(word.split()[-2]) for word in words] == pytest.approx(100 * np.sort(wrong)[:-25:-1], abs=0.51)
+
+
+def test_what_is_compiled_before_does_not_change_the_run():
+    """Only its time: the first epoch counts no compiling, and its numbers are those of the seed."""
+    losses = []
+    for before in (runs.compile_first, lambda *given: None):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(runs, "compile_first", before)
+            train("--epochs", 1, "--seed", 2, "--out", f"run{len(losses)}")
+        losses.append(record(f"run{len(losses)}")["losses"])
+    assert losses[0] == losses[1]
+
+
+def test_each_network_has_its_way_of_training():
+    """As docs/design/training.md tells, and as the recorded runs were made."""
+    said = {name: (r.optimizer, r.lr, r.weight_decay, r.batch, r.epochs, r.scale, r.one_cycle, r.augment, r.validation)
+            for name, r in recipes.RECIPES.items()}
+    assert said == {
+        "tutorial": ("momentum", 0.001, 0, 4, 2, "half", False, False, 0),
+        "lenet": ("adam", 0.001, 0, 128, 12, "channels", False, False, 0.1),
+        "convnet": ("adam", 0.003, 0, 128, 12, "unit", True, False, 0.1),
+        "tiny": ("adam", 0.01, 0, 64, 20, "channels", True, True, 0.1),
+        "vgg": ("nesterov", 0.1, 5e-4, 128, 20, "channels", True, True, 0.04)}
+    assert {name: (model, epochs) for name, (model, epochs, _) in runs.SETS.items()} == {
+        "digits": ("tiny", 30), "mnist": ("convnet", 12), "cifar10": ("tutorial", 2)}
+
+
+def test_images_are_changed_as_suits_them():
+    crop, flip = runs.changes("cifar10")
+    assert (tuple(crop.size), tuple(crop.padding)) == ((32, 32), (4, 4))
+    assert isinstance(flip, RandomHorizontalFlip)
+    for name, most in (("mnist", 2.0), ("digits", 0.5)):
+        warp, = runs.changes(name)
+        assert warp.translation[1] == most
+        assert warp.rotation[1] == pytest.approx(10)
+
+
 def test_numbers_of_parameters():
     for name, shape, count in (("tutorial", (3, 32, 10), 62006), ("lenet", (1, 28, 10), 61706), ("lenet", (1, 32, 10), 61706),
                                ("convnet", (1, 28, 10), 34826), ("tiny", (1, 28, 10), 9698)):  # fmt: skip
@@ -353,6 +413,7 @@ def test_classes_and_probabilities_of_images(model):
     told = shares(result)
     assert list(told) == names
     assert sum(row[0][0] == str(i) for i, row in enumerate(told.values())) >= 9
+    assert run("predict", model.parent, *names).stdout == result.stdout
     images = np.stack([digit(i)[None] for i in range(10)]) / 255
     wanted = training.ImageModel.load(model).probabilities(images)
     for row, want in zip(told.values(), wanted, strict=True):

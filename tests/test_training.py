@@ -475,14 +475,17 @@ def test_history_as_a_table(tmp_path):
 
 
 def test_the_bar_is_drawn_on_a_terminal_alone(capsys, monkeypatch):
+    from rich.progress import TimeRemainingColumn
+
     training.fit(net(), blobs(), epochs=2)
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(progress, "PAUSE", 0.0)
-    words = []
+    words, bars = [], []
     update = progress.Progress.update
 
     def spy(self, *arguments):
         update(self, *arguments)
+        bars.append(self.bar)
         words.append(str(self.bar.tasks[0].fields["words"]))
 
     monkeypatch.setattr(progress.Progress, "update", spy)
@@ -491,3 +494,4 @@ def test_the_bar_is_drawn_on_a_terminal_alone(capsys, monkeypatch):
     assert len(words) == 6
     assert words[-1].startswith(f"loss {history['loss'][-1]:.4f}  accuracy {100 * history['accuracy'][-1]:.1f} %  ")
     assert words[-1].endswith(" images/s")
+    assert any(isinstance(column, TimeRemainingColumn) for column in bars[-1].columns)

@@ -20,7 +20,7 @@ TOLD = 3
 
 
 def predict_command(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="model.safetensors of 'convkit train'.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="model.safetensors of 'convkit train', or its directory.")],
     images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="PNG, JPEG, TIFF or .npy, grey or colour.")],
     invert: Annotated[
         bool, typer.Option("--invert", help="Make black white: for dark writing on white, if the model learnt white on black.")
@@ -36,7 +36,7 @@ def predict_command(
         from convkit.cli.images import read
         from convkit.training import ImageModel
 
-        trained = ImageModel.load(model)
+        trained = ImageModel.load(model / "model.safetensors" if model.is_dir() else model)
         given, notes = zip(*(fitted(name, read(name), trained, invert) for name in images), strict=True)
         for note in filter(None, notes):
             typer.echo(f"convkit predict: {note}", err=True)

@@ -190,6 +190,7 @@ def train(settings: Settings, folder: Path, resume: bool) -> None:
     typer.echo(about_machine(about))
     images = load(settings)
     typer.echo(about_images(settings.data, images))
+    compile_first(settings, images)
     nn.manual_seed(settings.seed)
     model = untrained(settings, images)
     net, shape = model.model, images.train[0].shape
@@ -228,6 +229,18 @@ def train(settings: Settings, folder: Path, resume: bool) -> None:
     typer.echo(f"test accuracy {100 * found['test_accuracy']:.2f} %, loss {found['test_loss']:.4f}, {record['parameters']:,} "
                f"parameters, {seconds:.1f} s of training")
     typer.echo(f"{folder}: model.safetensors, run.json, history.csv, {', '.join(f'{name}.png' for name in pictures)}")
+
+
+def compile_first(settings: Settings, images: Images) -> None:
+    """Take a step on a few images with a network of its own: compiling then does not count as training."""
+    from convkit import training
+
+    x, y = (part[: settings.batch] for part in images.train)
+    some = images._replace(train=(x, y))
+    model = untrained(settings, some)
+    optimizer = recipes.make_optimizer(settings.optimizer, model.model.parameters(), 1e-6, settings.weight_decay)
+    held = standardised(x, images.white, model), y
+    training.fit(model.model, loader(settings, some, model), optimizer=optimizer, epochs=1, validation=held, progress=False)
 
 
 def about_machine(about: dict[str, Any]) -> str:

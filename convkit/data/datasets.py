@@ -101,6 +101,9 @@ def digits() -> tuple[Array, IntArray]:
 
 def folder_of(directory: Directory, inner: str, dataset: str, files: str, home: str) -> Path:
     """The directory that holds the files: `directory`, or `inner` in it."""
+    if not isinstance(directory, str | os.PathLike):
+        raise TypeError(f"directory={directory!r} is a {type(directory).__name__}; give the path of a directory with the files "
+                        f"{files}")
     given = Path(directory)
     if not given.is_dir():
         problem = "is no directory: if it is an archive, unpack it" if given.exists() else "does not exist"

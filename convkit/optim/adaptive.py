@@ -111,7 +111,7 @@ class Adadelta(Optimizer):
     Raises
     ------
     ValueError
-        For negative settings, and `rho` above 1.
+        For negative settings, and a `rho` that is not below 1.
 
     References
     ----------

@@ -50,9 +50,10 @@ def line_search(function: Callable[[float], Any], bracket: tuple[float, float, f
     >>> print(f"{optim.line_search(lambda t: (t - 0.4) ** 2, iterations=20):.3f}")
     0.400
     """
-    a, b, c, d = (float(point) for point in bracket)
-    if not a < b < c < d:
+    points = [float(point) for point in bracket]
+    if len(points) != 4 or not points == sorted(set(points)):
         raise ValueError(f"bracket={bracket!r} must be four numbers that rise, such as (0, 0.33, 0.66, 1)")
+    a, b, c, d = points
     for _ in range(nonnegative(iterations, "iterations")):
         if not c - b > tolerance:
             break

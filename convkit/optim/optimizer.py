@@ -16,10 +16,14 @@ _OFF = ("maximize", "foreach", "differentiable", "fused", "capturable", "amsgrad
 _SCHEDULED = ("initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum")
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | int | np.number)
+
+
 def at_least_zero(settings: Mapping[str, Any], *names: str) -> None:
     """Refuse what is negative or no number."""
     for name in names:
-        if not settings[name] >= 0:
+        if not _is_number(settings[name]) or not settings[name] >= 0:
             raise ValueError(f"{name}={settings[name]!r} is not allowed; it must be 0 or more")
 
 
@@ -27,7 +31,8 @@ def a_share(settings: Mapping[str, Any], *names: str) -> None:
     """Refuse what is not from 0 to below 1."""
     for name in names:
         values = settings[name]
-        if not all(0 <= value < 1 for value in (values if isinstance(values, tuple | list) else (values,))):
+        shares = values if isinstance(values, tuple | list) else (values,)
+        if not all(_is_number(share) and 0 <= share < 1 for share in shares):
             raise ValueError(f"{name}={values!r} is not allowed; a share of the past that is kept is 0 or more and below 1")
 
 
@@ -77,6 +82,9 @@ class Optimizer:
         ValueError
             For unknown settings and parameters that are in a group already.
         """
+        if "params" not in param_group:
+            raise ValueError(f"a parameter group has {', '.join(map(repr, param_group)) or 'nothing'}, and no 'params'; give "
+                             "the parameters it is for, such as {'params': model.parameters(), 'lr': 0.1}")
         params = param_group["params"]
         params = [params] if isinstance(params, Tensor) else list(params)
         unknown = set(param_group) - {"params", *self.defaults}

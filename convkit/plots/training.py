@@ -181,7 +181,7 @@ def feature_maps(image: ArrayLike, maps: Mapping[str, ArrayLike], *, figure: Fig
                              "rows, columns)")
     if not given:
         raise ValueError("maps is empty; give the activations of at least one layer")
-    figure = figure or new_figure(2.4 + 3.4 * len(given), 3.6)
+    figure = figure or new_figure(2.4 + 3.4 * len(given), 3.9)
     first, *others = figure.subplots(1, 1 + len(given), width_ratios=[0.6] + [1.0] * len(given))
     show(first, _scaled(np.asarray(image, np.float64)))
     first.set_title("image")

@@ -157,8 +157,16 @@ def is_pair(data: Any) -> bool:
     return isinstance(data, tuple | list) and len(data) == 2
 
 
+def check_data(data: Any, name: str) -> None:
+    """Refuse what is neither arrays nor something that gives batches."""
+    if not is_pair(data) and (hasattr(data, "shape") or not isinstance(data, Iterable)):
+        raise TypeError(f"{name} is a {type(data).__name__}; give (x, y), a pair of arrays in brackets, or what gives batches "
+                        "of both, such as an ArrayLoader")
+
+
 def pairs(model: Module, data: Any, batch_size: int) -> Iterable[tuple[Any, Any]]:
     """Batches of a loader, or of arrays in their order."""
+    check_data(data, "data")
     return batches(*arrays_of(model, data), batch_size) if is_pair(data) else data
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from convkit import nn, optim
-from convkit._core.checks import word
 from convkit.data import ArrayLoader
+from convkit.training.arguments import check_parts, check_validation, each_batch
 from convkit.training.callbacks import Callback, Run
 from convkit.training.checkpoint import Checkpoints
 from convkit.training.evaluation import array, arrays_of, evaluate, is_pair, right
@@ -23,9 +23,10 @@ from convkit.training.step import DivergenceError, forward, largest, recover
 
 
 def fit(model: nn.Module, data: Any, *, loss: Callable[..., Any] | None = None, optimizer: optim.Optimizer | None = None,
-        epochs: int = 10, batch_size: int = 32, validation: Any = None, scheduler: Any = None, scheduler_every: str = "epoch",
-        penalty: Any = None, clip_norm: float | None = None, callbacks: Sequence[Callback] = (),
-        checkpoints: str | Path | None = None, resume: bool = False, progress: bool | None = None) -> History:
+        epochs: int = 10, batch_size: int = 32, validation: Any = None, scheduler: Any = None,
+        scheduler_every: str | None = None, penalty: Any = None, clip_norm: float | None = None,
+        callbacks: Sequence[Callback] = (), checkpoints: str | Path | None = None, resume: bool = False,
+        progress: bool | None = None) -> History:
     """Train a model.
 
     Afterwards the model is in `eval` mode. Batch norms whose parameters are all frozen use their running statistics and keep
@@ -37,7 +38,7 @@ def fit(model: nn.Module, data: Any, *, loss: Callable[..., Any] | None = None, 
         What is trained. A `Sequential` needs no tape.
     data : ArrayLoader, or (x, y)
         Anything that gives batches of inputs and targets anew each time it is looped over; or arrays of them, which are
-        shuffled for each epoch.
+        shuffled for each epoch, always in the same way: for another, give ``ArrayLoader(x, y, batch_size, seed=...)``.
     loss : callable
         Of a batch's results and targets, its mean; ``nn.CrossEntropyLoss()`` unless given.
     optimizer : Optimizer
@@ -49,12 +50,13 @@ def fit(model: nn.Module, data: Any, *, loss: Callable[..., Any] | None = None, 
     validation : ArrayLoader, or (x, y)
         Data on which the model is evaluated after each epoch.
     scheduler : object
-        Sets the learning rate: its ``step()`` is called, that of a `ReduceLROnPlateau` with the validation loss, or the loss
-        where there is no validation.
+        Sets the learning rate of `optimizer`, of which it is made: its ``step()`` is called, that of a `ReduceLROnPlateau`
+        with the validation loss, or the loss where there is no validation.
     scheduler_every : {"epoch", "batch"}
-        Whether after each epoch or after each step, for which one-cycle schedules and warm-ups are made.
-    penalty : callable
-        Such as ``nn.L2Penalty(1e-4)``: its gradients are added. Losses in the history are without it.
+        Whether after each epoch or after each step. Unless given, a `OneCycleLR` is called after each step, and others after
+        each epoch.
+    penalty : L1Penalty, L2Penalty or ElasticNetPenalty
+        Its gradients are added. Losses in the history are without it.
     clip_norm : float
         Length to which the gradient of all parameters is cut down where it is longer.
     callbacks : sequence of Callback
@@ -76,6 +78,8 @@ def fit(model: nn.Module, data: Any, *, loss: Callable[..., Any] | None = None, 
 
     Raises
     ------
+    TypeError
+        For an argument of another kind.
     DivergenceError
         When the loss becomes NaN or infinite, with the step, the rate, and the layer of the largest gradient. The parameters
         are as they were before that step, or if the step before had spoilt them, as they were before that epoch.
@@ -94,14 +98,17 @@ def fit(model: nn.Module, data: Any, *, loss: Callable[..., Any] | None = None, 
     >>> history["accuracy"][-1] > 0.9
     True
     """
-    word(scheduler_every, "scheduler_every", ("epoch", "batch"))
-    if epochs < 1:
-        raise ValueError(f"epochs={epochs!r} must be 1 or more")
+    by_batch = each_batch(scheduler, scheduler_every)
+    check_parts(model, data, loss, optimizer, scheduler, penalty, callbacks)
+    if not isinstance(epochs, int | np.integer) or epochs < 1:
+        raise ValueError(f"epochs={epochs!r} must be a whole number of 1 or more")
     if is_pair(data):
         data = ArrayLoader(*arrays_of(model, data), batch_size=batch_size, shuffle=True)
+    if validation is not None:
+        check_validation(model, validation)
     trainer = _Trainer(model, data, nn.CrossEntropyLoss() if loss is None else loss,
                        optim.Adam(model.parameters()) if optimizer is None else optimizer, penalty, clip_norm,
-                       scheduler if scheduler_every == "batch" else None, tuple(callbacks))
+                       scheduler if by_batch else None, tuple(callbacks))
     run = Run(model, trainer.optimizer, epochs)
     folder = None
     if checkpoints is not None:
@@ -126,7 +133,7 @@ def fit(model: nn.Module, data: Any, *, loss: Callable[..., Any] | None = None, 
                 value, accuracy = evaluate(model, validation, trainer.loss)
                 row |= {"validation_loss": value} | ({} if accuracy is None else {"validation_accuracy": accuracy})
             run.history.append({**row, "lr": rate, "seconds": time.perf_counter() - begin})
-            if scheduler is not None and scheduler_every == "epoch":
+            if scheduler is not None and not by_batch:
                 _step(scheduler, run.history)
             for callback in trainer.callbacks:
                 callback.after_epoch(run)

@@ -117,7 +117,7 @@ class Recipe:
 RECIPES = {
     "tutorial": Recipe(tutorial, 16, "momentum", 1e-3, batch=4, epochs=2, scale="half", validation=0.0),
     "lenet": Recipe(lenet, 12, epochs=12),
-    "convnet": Recipe(convnet, 10, epochs=12, scale="unit"),
+    "convnet": Recipe(convnet, 10, lr=3e-3, epochs=12, scale="unit", one_cycle=True),
     "tiny": Recipe(tiny, 4, lr=1e-2, batch=64, epochs=20, one_cycle=True, augment=True),
     "vgg": Recipe(vgg, 8, "nesterov", 0.1, 5e-4, epochs=20, one_cycle=True, augment=True, validation=0.04),
 }

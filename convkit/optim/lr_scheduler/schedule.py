@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from convkit.optim.optimizer import Optimizer
 
 
@@ -21,9 +23,9 @@ def several(value: Any, optimizer: Optimizer, name: str) -> list[Any]:
 
 def whole(value: Any, name: str) -> int:
     """Refuse what is no whole number, or below 1."""
-    if not isinstance(value, int) or value < 1:
+    if not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name}={value!r} is not allowed; it must be a whole number, 1 or more")
-    return value
+    return int(value)
 
 
 def known(optimizer: Any) -> Optimizer:
