@@ -48,7 +48,7 @@ count = len(curves["plain, 20 layers"][0])
 at = np.arange(1, count + 1) * found["options"]["epochs"] / count
 axes = plots.loss_curves(curves, at, labels=("epoch", "training loss"), figure=left).axes[0]
 axes.set_yscale("linear")
-plots.scores(accuracies, label="test accuracy", figure=right)
+plots.scores(accuracies, label="test accuracy", figure=right).axes[0].legend(loc="lower left", frameon=False)
 
 path = Path(given.folder) / f"{Path(__file__).stem}.png"
 figure.savefig(path, dpi=80)

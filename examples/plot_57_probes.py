@@ -5,9 +5,9 @@ Each block makes classes easier to tell apart by a plane
 Where classes can be told apart in the space of features by planes, a linear classifier is enough; where not, a deep network
 makes another space. Here a linear classifier, a probe, learns to tell the classes of CIFAR-10 from what comes out of each
 block of the networks of 20 layers of the picture before, on 5,000 images, and is tested on 5,000 others. It sees means over a
-grid of 4 x 4. Behind each block of a trained network it is better, from a third or so for the image itself; behind those of a
-network as it was drawn it is not, though there are more and more numbers to see: 48 of the image, 128, 256 and 512 behind the
-stages.
+grid of 4 x 4. Behind nearly every block of a trained network it is better than before, from a third or so for the image
+itself to two thirds; behind those of a network as it was drawn it is not, though there are more and more numbers to see: 48 of
+the image, 128, 256 and 512 behind the stages.
 """
 
 import argparse
