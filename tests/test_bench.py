@@ -210,7 +210,7 @@ def test_the_contender_that_cannot_win_is_not_run():
 def test_a_rival_far_behind_another_is_tried_but_not_timed_in_rounds(monkeypatch):
     tries = {"scipy.signal": [0.1, 0.3], "scipy.ndimage": [0.5, 0.4, 0.9]}
 
-    def fabricated(contenders):
+    def fabricated(contenders, clock):
         seconds = tries["scipy.signal" if contenders[0].name.startswith("signal") else "scipy.ndimage"]
         return contenders[0], contenders[0].call(), seconds
 

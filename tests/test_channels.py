@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convkit.engines import channel_tiles, channels
-from convkit.engines.channels import Convolution, PreparedConvolution, prepare
+from convkit.engines.channel_passes import Convolution
+from convkit.engines.channels import PreparedConvolution, prepare
 from convkit.kernels import channel_blocks
 
 BOUND = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-5}

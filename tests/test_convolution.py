@@ -310,11 +310,11 @@ def test_scipy_ndimage(data, seed, dim, boundary, fill_value):
 # --- words and defaults ----------------------------------------------------------------------------------------------
 CONTRACT = {
     "convolve": "(x, weights, *, mode='same', boundary='zero', fill_value=0.0, axes=None, method='auto', out=None, "
-    "dtype=None, workers=None, nan_policy='propagate', mask=None)",
+    "dtype=None, workers=None, nan_policy='propagate', mask=None, device=None)",
     "correlate": "(x, weights, *, mode='same', boundary='zero', fill_value=0.0, axes=None, method='auto', out=None, "
-    "dtype=None, workers=None, nan_policy='propagate', mask=None)",
+    "dtype=None, workers=None, nan_policy='propagate', mask=None, device=None)",
     "convolve_separable": "(x, taps, *, mode='same', boundary='zero', fill_value=0.0, axes=None, out=None, "
-    "dtype=None, workers=None, nan_policy='propagate', mask=None)",
+    "dtype=None, workers=None, nan_policy='propagate', mask=None, device=None)",
     "separate": "(weights, *, rtol=1e-06, max_rank=None)",
     "pad": "(x, halo, *, boundary='zero', fill_value=0.0)",
     "choose_method": "(x, weights, *, mode='same', boundary='zero', axes=None, dtype=None, workers=None)",

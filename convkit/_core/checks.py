@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convkit._core.device import resident
 from convkit._core.geometry import Geometry, axis_geometry
 from convkit._core.typing import Array, BoolArray
 
@@ -42,6 +43,10 @@ def numbers(value: Any, name: str) -> Array:
     """Turn an array-like into a non-empty array of numbers, without a copy where possible."""
     if value is None:
         raise TypeError(f"{name}=None is not an array; give an array or a list of numbers")
+    if resident(value):
+        raise TypeError(f"{name} lies in the memory of a CUDA device, where this is not computed; fetch it first ({name}.get() "
+                        f"of CuPy, {name}.cpu() of torch, {name}.copy_to_host() of Numba). What takes device= is computed "
+                        "there, such as convkit.convolve and convkit.filters.gaussian")
     try:
         array = np.asarray(value)
     except ValueError as error:

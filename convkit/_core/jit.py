@@ -58,6 +58,21 @@ def inlined(function: Callable[..., Any]) -> Any:
     return numba.njit(function, inline="always", **_OPTIONS)
 
 
+def cuda_kernel(function: Callable[..., Any], registers: int | None = None) -> Any:
+    """Compile `function` for a CUDA device on its first launch, once per set of types; `registers` per thread at most."""
+    from convkit._core.gpu import SIMULATED, cuda
+
+    # The simulator takes none of the compiler's options.
+    return cuda.jit(function) if SIMULATED else cuda.jit(function, max_registers=registers)
+
+
+def cuda_helper(function: Callable[..., Any]) -> Any:
+    """Write `function` into the kernels for a CUDA device that call it."""
+    from convkit._core.gpu import SIMULATED, cuda
+
+    return cuda.jit(function, device=True) if SIMULATED else cuda.jit(function, device=True, inline="always")
+
+
 def _number() -> None:
     """Begin to number functions at a place of this process's own."""
     from numba.core.bytecode import FunctionIdentity

@@ -11,7 +11,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from convkit._core.device import Remote
 from convkit._core.typing import Array, IntArray
+from convkit.autodiff.places import brought, zeros
 from convkit.autodiff.rules import BY_RESULT, PARTIALS
 from convkit.autodiff.tape import Vjp
 
@@ -232,6 +234,12 @@ def reshape(x: Any, *, shape: Sequence[int]) -> Pair:
     return x.reshape(shape), lambda g, wanted: (g.reshape(before),)
 
 
+def moved(x: Any, *, device: str) -> Pair:
+    """The same numbers in the memory of the host or of a CUDA device."""
+    before = "cuda" if isinstance(x, Remote) else "cpu"
+    return brought(x, device), lambda g, wanted: (brought(g, before),)
+
+
 def converted(x: Any, *, dtype: Any) -> Pair:
     """The same numbers in another dtype."""
     return x.astype(dtype), lambda g, wanted: (g,)
@@ -302,7 +310,7 @@ def item(x: Any, *, index: Any) -> Pair:
     shape = x.shape
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Array]:
-        result = np.zeros(shape, g.dtype)
+        result = zeros(shape, g)
         if _may_repeat(index):
             np.add.at(result, index, g)
         else:

@@ -18,6 +18,8 @@ needs no tape (a plain stack of layers) calls the pair itself and keeps the VJPs
 - Each entry is a new array, or `gradient`, or a view of one of these: the tape adds to new arrays in place and hands them
   out as ``.grad``. An operand or a saved result is never returned.
 - `gradient` may be shared or read-only: a VJP does not write to it.
+- Arrays on a CUDA device (`convkit.engines.cuda.arrays`) have operators and some of NumPy's functions, and refuse the others
+  by their names: a pair written with these works there too.
 - What the VJP holds stays in memory until `Tensor.backward` has passed: it holds a shape where the array is not needed.
 - One result per pair. An integer or boolean result carries no gradient.
 
@@ -35,6 +37,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from convkit._core.device import Remote
 from convkit._core.memory import unshared
 from convkit._core.typing import Array
 
@@ -94,6 +97,8 @@ class Leaf:
         """Add to the gradient; an `own` array, which nobody else holds, may become it."""
         if self.grad is not None:
             self.grad += piece
+        elif isinstance(piece, Remote):
+            self.grad = piece if own else piece.copy()
         elif own and isinstance(piece, np.ndarray) and piece.flags.c_contiguous:
             self.grad = piece
         else:
@@ -151,7 +156,8 @@ def _sum_to(piece: Array, shape: tuple[int, ...]) -> Array:
         raise ValueError(f"a VJP returned a gradient of shape {piece.shape} for an operand of shape {shape}")
     stretched = tuple(i for i, n in enumerate((0,) * extra + shape) if n != piece.shape[i])
     axes = tuple(range(extra)) + tuple(i for i in stretched if i >= extra)
-    return np.asarray(piece.sum(axis=axes)).reshape(shape)
+    result: Array = piece.sum(axis=axes).reshape(shape)
+    return result
 
 
 def run_backward(root: Node | Leaf, gradient: Array, retain_graph: bool) -> None:

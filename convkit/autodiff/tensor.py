@@ -7,9 +7,11 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
+from convkit._core.device import named
 from convkit._core.typing import IntArray
 from convkit.autodiff import pairs
 from convkit.autodiff.pairs import Dim, Pair, axes_of
+from convkit.autodiff.places import array_of
 from convkit.autodiff.tape import Leaf, Node, state
 from convkit.autodiff.value import Value
 
@@ -282,6 +284,15 @@ class Tensor(Value):
         """The same numbers as float64."""
         return taped(pairs.converted, (self,), dtype=np.float64)
 
+    def to(self, device: Any) -> Tensor:
+        """The same numbers on the host, ``"cpu"``, or a CUDA device, ``"cuda"``; itself if they are there."""
+        name = named(device)
+        return self if name == self.device else taped(pairs.moved, (self,), device=name)
+
+    def cpu(self) -> Tensor:
+        """``self.to("cpu")``, which waits for the device."""
+        return self.to("cpu")
+
     def long(self) -> Tensor:
         """The same numbers as int64, off the tape; what is behind the point is cut off."""
         return Tensor(self._data.astype(np.int64))
@@ -307,12 +318,12 @@ def taped(pair: Callable[..., Pair], operands: Sequence[Any], **settings: Any) -
         if isinstance(operand, Tensor):
             node, operand = operand._node, operand._data
         elif not isinstance(operand, _READY):
-            operand = np.asarray(operand)
+            operand = array_of(operand)
         arrays.append(operand)
         nodes.append(node)
     data, vjp = pair(*arrays, **settings)
     result = Tensor.__new__(Tensor)
-    result._data = data if type(data) is np.ndarray else np.asarray(data)
+    result._data = data if type(data) is np.ndarray else array_of(data)
     result._node = None
     if state.recording and any(nodes):
         if result._data.dtype.kind == "f":
@@ -363,7 +374,7 @@ def apply(pair: Callable[..., Pair], first: Kind, *others: Any, **settings: Any)
     if isinstance(first, Tensor) or any(isinstance(operand, Tensor) for operand in others):
         result = taped(pair, (first, *others), **settings)
     else:
-        arrays = [x if isinstance(x, _READY) else np.asarray(x) for x in (first, *others)]
+        arrays = [x if isinstance(x, _READY) else array_of(x) for x in (first, *others)]
         result, _ = pair(*arrays, **settings)
     return cast(Kind, result)
 

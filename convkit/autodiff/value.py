@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from convkit._core.device import Remote
 from convkit._core.typing import Array, DTypeLike
+from convkit.autodiff.places import array_of, brought
 from convkit.autodiff.tape import Leaf, Node, run_backward
 
 
-def real_array(value: Any) -> Array:
-    """An array of numbers, without a copy where possible."""
-    array = np.asarray(value.data if isinstance(value, Value) else value)
+def real_array(value: Any) -> Any:
+    """An array of numbers where they lie, without a copy where possible."""
+    array = array_of(value.data if isinstance(value, Value) else value)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"a Tensor holds numbers; dtype {array.dtype} is not one of numbers (lists of unequal lengths or mixed "
                         "objects make dtype object)")
@@ -30,17 +32,20 @@ def _leaf(array: Array) -> Leaf:
 
 
 class Value:
-    """Data, gradient and place on the tape; `convkit.autodiff.Tensor` adds the operations."""
+    """Data, gradient and place on the tape; `convkit.autodiff.Tensor` adds the operations.
+
+    On a CUDA device `data` and `grad` are arrays of this package, with NumPy's arithmetic as far as networks need it.
+    """
 
     __slots__ = ("__weakref__", "_data", "_node")
 
     def __init__(self, array: Any, requires_grad: bool = False) -> None:
-        self._data = real_array(array)
+        self._data: Array = real_array(array)
         self._node: Node | Leaf | None = _leaf(self._data) if requires_grad else None
 
     @property
-    def data(self) -> Array:
-        """The NumPy array itself. A new array may be assigned to a Tensor that is no operation's result."""
+    def data(self) -> Any:
+        """The array itself: NumPy's, but on a CUDA device. A new one may be assigned to a Tensor that is no result."""
         return self._data
 
     @data.setter
@@ -51,16 +56,16 @@ class Value:
         if self._node is not None:
             kept, fresh = self._node.grad, _leaf(array)
             self._node.modified()
-            if kept is not None and (kept.shape, kept.dtype) == (array.shape, array.dtype):
+            if kept is not None and (type(kept), kept.shape, kept.dtype) == (type(array), array.shape, array.dtype):
                 fresh.grad = kept
             self._node = fresh
         self._data = array
 
     @property
-    def grad(self) -> Array | None:
-        """Derivatives summed over the calls of `backward`: None before the first, then a NumPy array.
+    def grad(self) -> Any:
+        """Derivatives summed over the calls of `backward`: None before the first, then an array.
 
-        It has the shape and dtype of `data`, its own memory, and C order.
+        It has the kind, shape and dtype of `data`, its own memory, and C order.
         """
         return self._node.grad if isinstance(self._node, Leaf) else None
 
@@ -74,6 +79,9 @@ class Value:
             if (value.shape, value.dtype) != (self._data.shape, self._data.dtype):
                 raise ValueError(f"grad has shape {value.shape} and dtype {value.dtype}, but the data have {self._data.shape} "
                                  f"and {self._data.dtype}; they must be equal")
+            if isinstance(value, Remote) != isinstance(self._data, Remote):
+                raise ValueError(f"grad does not lie where the data do, on {self.device!r}; bring it there with .to("
+                                 f"{self.device!r})")
         self._node.grad = value
 
     @property
@@ -104,6 +112,11 @@ class Value:
     def dtype(self) -> np.dtype[Any]:
         """Type of the numbers."""
         return self._data.dtype
+
+    @property
+    def device(self) -> str:
+        """Where the numbers lie: "cpu" or "cuda"."""
+        return "cuda" if isinstance(self._data, Remote) else "cpu"
 
     @property
     def ndim(self) -> int:
@@ -143,8 +156,9 @@ class Value:
         return str(self) if self.shape else format(self.item(), spec)
 
     def __repr__(self) -> str:
-        shown = np.array2string(self._data, separator=", ", prefix="Tensor(")
-        return f"Tensor({shown}, dtype={self.dtype}{', requires_grad=True' if self._node else ''})"
+        shown = np.array2string(brought(self._data, "cpu"), separator=", ", prefix="Tensor(")
+        place = ", device='cuda'" if isinstance(self._data, Remote) else ""
+        return f"Tensor({shown}, dtype={self.dtype}{place}{', requires_grad=True' if self._node else ''})"
 
     def item(self) -> Any:
         """The only element, as a Python number."""
@@ -160,7 +174,10 @@ class Value:
         """The array itself, of a Tensor off the tape."""
         if self._node is not None:
             raise RuntimeError("this Tensor requires a gradient, which would be lost in NumPy; write x.detach().numpy()")
-        return self._data
+        if isinstance(self._data, Remote):
+            raise TypeError("this Tensor lies on a CUDA device; write x.cpu().numpy()")
+        array: Array = self._data
+        return array
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         return np.array(self.numpy(), dtype, copy=copy)
@@ -204,7 +221,7 @@ class Value:
                                    "make it one number first, with .sum() or .mean()")
             seed = np.ones_like(self._data)
         else:
-            seed = real_array(gradient).astype(self.dtype, copy=False)
+            seed = brought(real_array(gradient), self.device).astype(self.dtype, copy=False)
             if seed.shape != self.shape:
                 raise ValueError(f"gradient has shape {seed.shape}, but the Tensor has shape {self.shape}; they must be equal")
         run_backward(self._node, seed, retain_graph)

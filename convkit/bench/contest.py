@@ -21,6 +21,26 @@ FAR_BEHIND = 4.0  # times slower than another rival
 WARM = 0.02
 
 
+class Clock:
+    """Wall time of calls whose results are arrays of the host."""
+
+    def timed(self, call: Callable[[], Any], count: int = 1) -> tuple[float, Any]:
+        """Seconds of one of `count` calls, and the result of the last."""
+        begin = time.perf_counter()
+        for _ in range(count - 1):
+            call()
+        result = call()
+        return (time.perf_counter() - begin) / count, result
+
+    def fetched(self, result: Any) -> NDArray[Any]:
+        """A result as an array of the host."""
+        values: NDArray[Any] = result
+        return values
+
+
+WALL = Clock()
+
+
 @dataclass(frozen=True)
 class Timing:
     """Seconds per call over several rounds: median, quartiles, least, and the number of rounds."""
@@ -72,6 +92,7 @@ def contest(
     repeats: int | None = None,
     budget: float = 0.4,
     turn: float = 5e-4,
+    clock: Clock = WALL,
 ) -> Outcome:
     """Verify that all calls and the fastest call of every rival agree, then time them in turns.
 
@@ -87,7 +108,7 @@ def contest(
         Size of the largest result, and the rounding unit.
     beside : mapping of str to callable, optional
         Calls that are timed in the same rounds and compared with nothing.
-    repeats, budget, turn
+    repeats, budget, turn, clock
         As in `interleave`.
 
     Returns
@@ -96,14 +117,15 @@ def contest(
         Without times if the results disagree.
     """
     outcome = Outcome()
-    results = {name: call() for name, call in calls.items()}
+    results = {name: clock.fetched(call()) for name, call in calls.items()}
     turns: dict[str, Callable[[], object]] = {**calls, **(beside or {})}
     tried: dict[str, list[float]] = {}
     for rival, contenders in rivals.items():
         if not contenders:
             outcome.unable.append(rival)
             continue
-        chosen, results[rival], tried[rival] = fastest_contender(contenders)
+        chosen, result, tried[rival] = fastest_contender(contenders, clock)
+        results[rival] = clock.fetched(result)
         outcome.variants[rival], turns[rival] = chosen.name, chosen.call
     bounds = {name: growth if isinstance(growth, int | float) else growth[name] for name in results}
     outcome.agreement, outcome.error, outcome.worst = compare(results, bounds, scale, eps)
@@ -115,7 +137,7 @@ def contest(
         if min(seconds) > FAR_BEHIND * min(map(min, tried.values())):
             turns.pop(rival)
             outcome.times[rival] = Timing.of(seconds)
-    outcome.times.update(interleave(turns, repeats=repeats, budget=budget, turn=turn))
+    outcome.times.update(interleave(turns, repeats=repeats, budget=budget, turn=turn, clock=clock))
     return outcome
 
 
@@ -148,17 +170,16 @@ def compare(
     return worst
 
 
-def fastest_contender(contenders: Sequence[Contender]) -> tuple[Contender, NDArray[Any], list[float]]:
+def fastest_contender(contenders: Sequence[Contender], clock: Clock = WALL) -> tuple[Contender, Any, list[float]]:
     """Try each contender (not those that cannot win); return the fastest, its result, and the seconds of its tries."""
-    best: tuple[Contender, NDArray[Any], list[float]] | None = None
+    best: tuple[Contender, Any, list[float]] | None = None
     for contender in sorted(contenders, key=lambda candidate: candidate.least):
         if best is not None and contender.least > min(best[2]):
             continue
         seconds: list[float] = []
         while not seconds or (len(seconds) < 3 and sum(seconds) < 0.5):
-            begin = time.perf_counter()
-            result = contender.call()
-            seconds.append(time.perf_counter() - begin)
+            once, result = clock.timed(contender.call)
+            seconds.append(once)
             if best is not None and min(seconds) > 2 * min(best[2]):
                 break
         if best is None or min(seconds) < min(best[2]):
@@ -169,7 +190,12 @@ def fastest_contender(contenders: Sequence[Contender]) -> tuple[Contender, NDArr
 
 
 def interleave(
-    calls: Mapping[str, Callable[[], object]], *, repeats: int | None = None, budget: float = 0.4, turn: float = 5e-4
+    calls: Mapping[str, Callable[[], object]],
+    *,
+    repeats: int | None = None,
+    budget: float = 0.4,
+    turn: float = 5e-4,
+    clock: Clock = WALL,
 ) -> dict[str, Timing]:
     """Time every call once per round, so that a slow spell of the machine meets all of them.
 
@@ -187,6 +213,8 @@ def interleave(
     turn : float
         Seconds. Threads of a rival that spin for a while after its call take a processor from what is timed next: turns much
         longer than that time both as they run in a loop of their own.
+    clock : Clock
+        What tells the seconds of a call.
 
     Returns
     -------
@@ -194,9 +222,7 @@ def interleave(
     """
     inner, warm = {}, {}
     for name, call in calls.items():
-        begin = time.perf_counter()
-        call()
-        once = max(time.perf_counter() - begin, 1e-7)
+        once = max(clock.timed(call)[0], 1e-7)
         inner[name], warm[name] = max(1, math.ceil(turn / once)), once < WARM
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     order, draw = list(calls), random.Random(0)
@@ -210,9 +236,6 @@ def interleave(
             call, count = calls[name], inner[name]
             if warm[name]:
                 call()
-            begin = time.perf_counter()
-            for _ in range(count):
-                call()
-            seconds[name].append((time.perf_counter() - begin) / count)
+            seconds[name].append(clock.timed(call, count)[0])
         rounds += 1
     return {name: Timing.of(values) for name, values in seconds.items()}

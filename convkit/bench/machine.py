@@ -41,7 +41,7 @@ def cuda_state() -> str:
     except importlib.metadata.PackageNotFoundError:
         return 'numba-cuda is not installed (pip install "convkit[cu12]" or "convkit[cu13]")'
     try:
-        from numba import cuda
+        from convkit._core.gpu import cuda
 
         if not cuda.is_available():
             return f"numba-cuda {version}, no device found"

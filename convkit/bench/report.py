@@ -63,18 +63,7 @@ def tables(cells: Sequence[Cell], rivals: Sequence[str] = (), roof: Roof | None 
 
 def table(cells: Sequence[Cell], rivals: Sequence[str] = (), roof: Roof | None = None) -> Table:
     """Table of the cells of one dimension and size: times, the rate of auto, its pick and whether that was fastest."""
-    from rich import box
-    from rich.table import Table
-
-    made = Table(
-        title=heading(cells[0]),
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
+    made = blank(heading(cells[0]))
     made.add_column("weights", no_wrap=True)
     for name in (*METHODS, "auto"):
         made.add_column(f"{NAMES.get(name, name)}\nms", justify="right", no_wrap=True)
@@ -95,6 +84,22 @@ def table(cells: Sequence[Cell], rivals: Sequence[str] = (), roof: Roof | None =
         others = [entry(cell, name) for name in rivals]
         made.add_row(cell.case.label, *texts, rate, *share, NAMES.get(cell.pick, cell.pick), verdict(cell), *others)
     return made
+
+
+def blank(title: str) -> Table:
+    """A table without columns."""
+    from rich import box
+    from rich.table import Table
+
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
 
 
 def reached(cell: Cell, roof: Roof) -> str:

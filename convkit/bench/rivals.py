@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TypeAlias
 
@@ -41,6 +41,7 @@ FULL = GROUPS["scipy"]
 MODULES = {"opencv": "cv2"}
 THREADS = {"opencv": ("getNumThreads", "setNumThreads"), "torch": ("get_num_threads", "set_num_threads")}
 DISTRIBUTIONS = {
+    "cupy": ("cupy-cuda13x", "cupy-cuda12x", "cupy"),
     "opencv": ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python"),
 }
 
@@ -50,29 +51,29 @@ def installed(group: str) -> bool:
     return importlib.util.find_spec(MODULES.get(group, group)) is not None
 
 
-def choose_rivals(text: str) -> tuple[tuple[str, ...], list[str]]:
-    """Names in ``RIVALS`` for words such as ``scipy,opencv``, and the words whose library is not installed.
+def choose_rivals(text: str, groups: Mapping[str, tuple[str, ...]] = GROUPS) -> tuple[tuple[str, ...], list[str]]:
+    """Names of rivals for words such as ``scipy,opencv``, and the words whose library is not installed.
 
     Raises
     ------
     ValueError
-        For a word that is not in ``GROUPS``, or where there is none.
+        For a word that is not in ``groups``, or where there is none.
     """
     words = list(dict.fromkeys(text.replace(",", " ").lower().split()))
-    unknown = [word for word in words if word not in GROUPS]
+    unknown = [word for word in words if word not in groups]
     if unknown or not words:
         said = f"--rivals is {text!r}" + (f"; {unknown[0]!r} is not known" if unknown else "")
-        raise ValueError(f"{said}; give some of {', '.join(GROUPS)}, as in --rivals scipy,opencv")
+        raise ValueError(f"{said}; give some of {', '.join(groups)}, as in --rivals {','.join(list(groups)[:2])}")
     missing = [word for word in words if not installed(word)]
-    return tuple(name for word in words if word not in missing for name in GROUPS[word]), missing
+    return tuple(name for word in words if word not in missing for name in groups[word]), missing
 
 
-def rival_versions() -> dict[str, str]:
+def rival_versions(groups: Sequence[str] = ("opencv", "torch")) -> dict[str, str]:
     """Versions of the rivals that are installed beside convkit's own requirements."""
     from convkit.bench.machine import versions
 
     found = {}
-    for group in ("opencv", "torch"):
+    for group in groups:
         known = versions(DISTRIBUTIONS.get(group, (group,)))
         found[group] = next((v for name, v in known.items() if name != "python" and v != "not installed"), "not installed")
     return found

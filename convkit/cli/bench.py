@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +33,7 @@ def bench_command(
     workers: Annotated[int | None, typer.Option(help="Threads; as many as allowed if not given.")] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Rounds per cell, instead of a time budget.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all numbers to this file.")] = None,
+    device: Annotated[str | None, typer.Option(help="cuda: on the device, with cupy and torch beside it.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write a report with tables and pictures here.")] = None,
     plot: Annotated[Path, typer.Option(help="Where the crossover picture goes.")] = Path("convkit-bench.png"),
 ) -> None:
@@ -42,6 +43,12 @@ def bench_command(
     """
     from rich.console import Console
 
+    if device is not None:
+        options = {"dims": dims, "sizes": sizes, "kernels": kernels, "dtype": dtype, "boundary": boundary, "rivals": rivals,
+                   "repeats": repeats}
+        unused = {"--full": full, "--workers": workers is not None, "--html": html_file is not None}
+        bench_on_device(device, options, [name for name, given in unused.items() if given], json_file, plot)
+        return
     from convkit._core.workers import resolve
     from convkit.bench import report
     from convkit.bench.rivals import FULL, choose_rivals
@@ -65,15 +72,13 @@ def bench_command(
     if roof is not None:
         console.print(report.ROOF_NOTE, style="dim", highlight=False)
         console.print(report.roof_line(roof), highlight=False)
-    for name in missing:
-        console.print(f"{name} is not installed, so it is left out.", highlight=False)
+    say_missing(missing, console)
     console.print(report.summary(cells), highlight=False)
     with plain_errors("bench"):
         options = {"full": full, "dtype": dtype, "boundary": boundary, "workers": workers, "repeats": repeats}
         found = report.document(cells, {**options, "rivals": list(chosen), "missing": missing}, roof)
         if json_file is not None:
-            json_file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-            console.print(f"Numbers: {json_file}", highlight=False, soft_wrap=True)
+            write_numbers(found, json_file, console)
         if html_file is not None:
             from convkit.bench.html import page
 
@@ -82,6 +87,63 @@ def bench_command(
         draw(cells, plot, console)
     if any(cell.failed for cell in cells):
         raise typer.Exit(1)
+
+
+def bench_on_device(device: str, options: dict[str, Any], unused: Sequence[str], json_file: Path | None, plot: Path) -> None:
+    """The same three columns on a CUDA device."""
+    from rich.console import Console
+
+    from convkit.bench import device as bench
+    from convkit.bench.rivals import choose_rivals
+
+    screen = Console()
+    with plain_errors("bench"):
+        if device != "cuda":
+            raise ValueError(f"--device is {device!r}; it may be cuda, or left out for the CPU")
+        if unused:
+            raise ValueError(f"{unused[0]} is not taken with --device cuda; leave it out")
+        given = [options[name] for name in ("dims", "sizes", "kernels", "dtype", "boundary")]
+        cases = choose(False, *given)
+        if options["sizes"] is None and options["kernels"] is None:
+            cases = bench.device_cases(sorted({case.dims for case in cases}), options["dtype"], options["boundary"])
+        check_target("--json", json_file)
+        check_target("--plot", plot, PICTURES)
+        words = options["rivals"] if options["rivals"] is not None else ",".join(bench.DEVICE_GROUPS)
+        chosen, missing = choose_rivals(words, bench.DEVICE_GROUPS)
+        clock = bench.EventClock()
+        try:
+            roof = bench.measure_device_roof(options["dtype"], clock)
+        except (ImportError, RuntimeError) as error:
+            fail("bench", error)
+        cells = list(followed(cases, lambda case: bench.measure_on_device(case, roof, clock, rivals=chosen,
+                                                                          repeats=options["repeats"]),
+                              Console(stderr=True)))
+        console = Console(width=max(screen.width, 100))
+        for table in bench.tables(cells, chosen, roof):
+            console.print(table)
+            console.print()
+        console.print(bench.NOTE, style="dim", highlight=False)
+        console.print(bench.roof_line(roof), highlight=False)
+        say_missing(missing, console)
+        console.print(bench.summary(cells), highlight=False)
+        options |= {"device": device, "rivals": list(chosen), "missing": missing}
+        if json_file is not None:
+            write_numbers(bench.document(cells, options, roof), json_file, console)
+        draw(cells, plot, console)
+    if any(cell.failed for cell in cells):
+        raise typer.Exit(1)
+
+
+def say_missing(names: Sequence[str], console: Console) -> None:
+    """Name the rivals that are left out."""
+    for name in names:
+        console.print(f"{name} is not installed, so it is left out.", highlight=False)
+
+
+def write_numbers(found: dict[str, Any], file: Path, console: Console) -> None:
+    """Write a document as JSON, and name the file."""
+    file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    console.print(f"Numbers: {file}", highlight=False, soft_wrap=True)
 
 
 def find_roof(workers: int, dtype: str) -> Roof | None:
@@ -146,21 +208,25 @@ def measure(
     rivals: Sequence[str],
     full: bool,
 ) -> list[Cell]:
-    """Measure every case under a progress bar that is gone afterwards."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
+    """Measure every case."""
     from convkit.bench.runner import measure_case
 
     limits: dict[str, Any] = {"budget": 1.5, "limit": 10.0} if full else {"budget": 0.4, "limit": 1.0}
+    options = {"workers": workers, "repeats": repeats, "rivals": rivals, **limits}
+    return list(followed(cases, lambda case: measure_case(case, **options), console))
+
+
+def followed(cases: Sequence[Case], measured: Callable[[Case], Cell], console: Console) -> Iterator[Cell]:
+    """Measure one case after the other under a progress bar that is gone afterwards."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    cells = []
     with Progress(*columns, console=console, transient=True, refresh_per_second=2) as progress:
         task = progress.add_task("starting", total=len(cases))
         for case in cases:
             progress.update(task, description=f"{case.dims}-D {case.label}: compile, verify, time")
-            cells.append(measure_case(case, workers=workers, repeats=repeats, rivals=rivals, **limits))
+            yield measured(case)
             progress.advance(task)
-    return cells
 
 
 def draw(cells: Sequence[Cell], file: Path, console: Console) -> None:

@@ -34,6 +34,7 @@ def train_command(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where results go; a new directory convkit-...")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, or the newest one.")] = False,
     workers: Annotated[int | None, typer.Option(help="Threads; as many as allowed if not given.")] = None,
+    device: Annotated[str, typer.Option(metavar="cpu|cuda", help="Where the network is trained.")] = "cpu",
 ) -> None:
     """Train a network on small images and test it.
 
@@ -51,7 +52,7 @@ def train_command(
 
             settings, folder = settled(given, out, resume)
             with set_workers(workers):
-                train(settings, folder, resume)
+                train(settings, folder, resume, device)
     except DivergenceError as error:
         fail("train", error, 1)
     except ModuleNotFoundError as error:

@@ -182,29 +182,33 @@ class EpochLines(Callback):
         typer.echo(f"epoch {run.epoch} of {run.epochs}: {', '.join(told)}, {self.images / row['seconds']:.0f} images/s")
 
 
-def train(settings: Settings, folder: Path, resume: bool) -> None:
+def train(settings: Settings, folder: Path, resume: bool, device: str = "cpu") -> None:
     """Train, test, and write everything into `folder`."""
     from convkit import data, training
 
+    ready(device)
     about = machine()
     typer.echo(about_machine(about))
     images = load(settings)
     typer.echo(about_images(settings.data, images))
-    compile_first(settings, images)
+    compile_first(settings, images, device)
     nn.manual_seed(settings.seed)
     model = untrained(settings, images)
     net, shape = model.model, images.train[0].shape
     typer.echo(nn.summary(net, (1, *shape[1:])))
     first = first_filters(net).copy()
+    net.to(device)
     optimizer = recipes.make_optimizer(settings.optimizer, net.parameters(), settings.lr, settings.weight_decay)
     batches = loader(settings, images, model)
     rate = optimizer.param_groups[0]["lr"]
     scheduler, words = None, f"rate {rate:g}"
     if settings.one_cycle:
         scheduler, words = one_cycle(optimizer, settings.epochs * len(batches)), f"{words} at the top of one cycle"
-    typer.echo(f"{settings.optimizer}, {words}, batches of {settings.batch}, {settings.epochs} epochs, seed {settings.seed}")
+    typer.echo(f"{settings.optimizer}, {words}, batches of {settings.batch}, {settings.epochs} epochs, seed {settings.seed}"
+               + ("" if device == "cpu" else f", on the device {device!r}"))
     folder.mkdir(parents=True, exist_ok=True)
-    record = {"settings": asdict(settings), "rate": rate, **about, "parameters": sum(p.numel() for p in net.parameters())}
+    record = {"settings": asdict(settings), "device": device, "rate": rate, **about,
+              "parameters": sum(p.numel() for p in net.parameters())}
     write_json(folder / "run.json", record)
     losses = StepLosses(min(2000, len(batches)), typer.echo)
     validation = None
@@ -218,6 +222,7 @@ def train(settings: Settings, folder: Path, resume: bool) -> None:
     model.save(folder / "model.safetensors")
     history.to_csv(folder / "history.csv")
     scores = training.predict(net, standardised(images.test[0], images.white, model))
+    net.to("cpu")
     found, seconds = tested(scores, images), sum(history["seconds"])
     write_json(folder / "run.json", {**record, **found, "seconds": seconds, "losses": losses.means,
                                      "images_per_second": shape[0] * len(history) / seconds, "first_layer": first_kinds(net)})
@@ -231,13 +236,26 @@ def train(settings: Settings, folder: Path, resume: bool) -> None:
     typer.echo(f"{folder}: model.safetensors, run.json, history.csv, {', '.join(f'{name}.png' for name in pictures)}")
 
 
-def compile_first(settings: Settings, images: Images) -> None:
+def ready(device: str) -> None:
+    """Refuse a place that is not there, before anything takes time."""
+    word(device, "--device", ("cpu", "cuda"))
+    if device == "cuda":
+        try:
+            from convkit._core.gpu import require
+
+            require()
+        except (ImportError, RuntimeError) as error:
+            raise ValueError(f"--device is cuda: {error}") from None
+
+
+def compile_first(settings: Settings, images: Images, device: str) -> None:
     """Take a step on a few images with a network of its own: compiling then does not count as training."""
     from convkit import training
 
     x, y = (part[: settings.batch] for part in images.train)
     some = images._replace(train=(x, y))
     model = untrained(settings, some)
+    model.model.to(device)
     optimizer = recipes.make_optimizer(settings.optimizer, model.model.parameters(), 1e-6, settings.weight_decay)
     held = standardised(x, images.white, model), y
     training.fit(model.model, loader(settings, some, model), optimizer=optimizer, epochs=1, validation=held, progress=False)

@@ -178,7 +178,7 @@ def _networks(images: Any) -> None:
 
     model = nn.Sequential(
         nn.ReLU(), nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2), nn.Conv2d(2, 2, 1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.MaxPool2d(2, 1), nn.AvgPool2d(2, 1), nn.Flatten(), nn.Linear(32, 4), nn.ReLU(), nn.Linear(4, 3)
+        nn.MaxPool2d(2, 1), nn.AvgPool2d(2, 1), nn.Flatten(), nn.Linear(32, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.Linear(4, 3)
     )  # fmt: skip
     if images.dtype.itemsize == 8:
         model.double()

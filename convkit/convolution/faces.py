@@ -16,35 +16,38 @@ from convkit._core.boundary import Boundary, normalize
 from convkit._core.geometry import MODES
 from convkit._core.typing import Array, ArrayLike, DTypeLike
 from convkit.convolution.memory import Memory, key_of
-from convkit.convolution.problem import Problem, Ready, finish, flip, readable, solve
-from convkit.convolution.validity import normalized, validity
+from convkit.convolution.places import Place, place_of
+from convkit.convolution.problem import Problem, finish, flip, solve
+from convkit.convolution.validity import normalized
 
 # Calls of `convolve` and `correlate`, and those of `convolve_separable`.
 _met, _met_separable = Memory(), Memory()
 
 
 def _run(x: Any, weights: Any, convolution: bool, mode: str, boundary: Boundary, fill_value: Any, axes: Any, method: str,
-         out: Any, dtype: Any, workers: Any, nan_policy: str, mask: Any) -> Array:
+         out: Any, dtype: Any, workers: Any, nan_policy: str, mask: Any, device: Any) -> Array:
     key = None
     if mask is None and nan_policy == "propagate":
-        key = key_of(x, (weights,), (convolution, method, mode, dtype), boundary, fill_value, axes)
+        key = key_of(x, (weights,), (convolution, method, mode, dtype, device), boundary, fill_value, axes)
         ready = _met.find(key)
         if ready is not None:
-            return ready(x, out, workers)
+            met: Array = ready(x, out, workers)
+            return met
     checks.word(mode, "mode", MODES)
     checks.word(method, "method", planning.METHODS)
     count = pool.resolve(workers)
-    samples = checks.numbers(x, "x")
-    w = checks.numbers(weights, "weights")
+    place = place_of(x, device)
+    samples = place.samples(x)
+    w = place.weights(weights, "weights")
     where = checks.convolution_axes(axes, samples.shape, w.ndim)
     names = normalize(boundary, w.ndim, fill_value)
     geometry = checks.geometry([samples.shape[a] for a in where], w.shape, mode)
     kinds = checks.arithmetic(samples.dtype, w.dtype, dtype)
     double = w.astype(np.complex128 if w.dtype.kind == "c" else np.float64)
     absolute = float(np.abs(double).sum())
-    valid = validity(x, samples, mask, nan_policy, [(abs(double.sum()), absolute)], kinds.result, "weights")
+    valid = place.validity(x, samples, mask, nan_policy, [(abs(double.sum()), absolute)], kinds.result, "weights")
     checks.fill(fill_value, kinds.work)
-    bound, settled = (math.inf, True) if valid is not None else checks.exact_bound(samples, checks.integer_sum(w), fill_value)
+    bound, settled = (math.inf, True) if valid is not None else place.exact_bound(samples, checks.integer_sum(w), fill_value)
     work, exact = planning.exact_arithmetic(kinds, bound)
     fill = checks.fill(fill_value, work)
     order = sorted(range(w.ndim), key=lambda i: where[i])
@@ -53,9 +56,10 @@ def _run(x: Any, weights: Any, convolution: bool, mode: str, boundary: Boundary,
                        ("zero",) * w.ndim if mode == "valid" else tuple(names[i] for i in order),
                        work.type(0) if mode == "valid" else fill, tuple(where[i] for i in order), work, exact)
     if out is not None:
-        out = checks.output(out, problem.shape, kinds.result)
+        out = place.output(out, problem.shape, kinds.result)
     if valid is None:
-        values, ready = solve(problem, method, count, out, kinds.result)
+        values: Array
+        values, ready = place.solve(problem, method, count, out, kinds.result)
         if settled or (ready.always and kinds.result.kind not in "iu"):
             _met.keep(key, ready)
         return values
@@ -101,13 +105,17 @@ _SHARED_TAIL = """
         supplies counts as valid) and NaN where no valid sample lies under the weights; or raise.
     mask : array_like of bool, optional
         True where a sample of x is valid; the others are left out as by ``nan_policy="omit"``. A masked array
-        brings its own mask (True = invalid there)."""
+        brings its own mask (True = invalid there).
+    device : {None, "cuda"}, optional
+        Where to compute: by default where x lies, which may be the memory of a CUDA device (an array of CuPy, torch or
+        Numba, or one that speaks DLPack; C-contiguous): the result then is an array of the same library on the same device
+        and stream. ``"cuda"`` sends a NumPy array there and fetches the result. It needs the extra ``cu13`` or ``cu12``."""
 
 
 def convolve(x: ArrayLike, weights: ArrayLike, *, mode: str = "same", boundary: Boundary = "zero",
              fill_value: complex = 0.0, axes: int | Sequence[int] | None = None, method: str = "auto",
              out: Array | None = None, dtype: DTypeLike | None = None, workers: int | None = None,
-             nan_policy: str = "propagate", mask: ArrayLike | None = None) -> Array:
+             nan_policy: str = "propagate", mask: ArrayLike | None = None, device: str | None = None) -> Array:
     """Convolve samples with weights, in one, two or three dimensions.
 
     ``y[i] = sum_j weights[j] x[i - j]``: the weights are flipped, unlike in `correlate`.
@@ -155,13 +163,14 @@ def convolve(x: ArrayLike, weights: ArrayLike, *, mode: str = "same", boundary: 
     >>> convkit.convolve([1.0, 2.0, 3.0], [0.25, 0.5, 0.25], boundary="reflect")
     array([1.5, 2. , 2.5])
     """
-    return _run(x, weights, True, mode, boundary, fill_value, axes, method, out, dtype, workers, nan_policy, mask)
+    return _run(x, weights, True, mode, boundary, fill_value, axes, method, out, dtype, workers, nan_policy, mask,
+                device)
 
 
 def correlate(x: ArrayLike, weights: ArrayLike, *, mode: str = "same", boundary: Boundary = "zero",
               fill_value: complex = 0.0, axes: int | Sequence[int] | None = None, method: str = "auto",
               out: Array | None = None, dtype: DTypeLike | None = None, workers: int | None = None,
-              nan_policy: str = "propagate", mask: ArrayLike | None = None) -> Array:
+              nan_policy: str = "propagate", mask: ArrayLike | None = None, device: str | None = None) -> Array:
     """Correlate samples with weights, in one, two or three dimensions.
 
     ``y[i] = sum_j conj(weights[j]) x[i + j]``, positioned as `scipy.signal.correlate`: ``full`` starts where the last
@@ -192,10 +201,11 @@ def correlate(x: ArrayLike, weights: ArrayLike, *, mode: str = "same", boundary:
     >>> convkit.correlate([1.0, 2.0, 3.0], [0.0, 1.0, 0.5])
     array([2. , 3.5, 3. ])
     """
-    return _run(x, weights, False, mode, boundary, fill_value, axes, method, out, dtype, workers, nan_policy, mask)
+    return _run(x, weights, False, mode, boundary, fill_value, axes, method, out, dtype, workers, nan_policy, mask,
+                device)
 
 
-def _tap_arrays(taps: Any) -> list[Array | None]:
+def _tap_arrays(taps: Any, place: Place) -> list[Array | None]:
     if isinstance(taps, np.ndarray) and taps.dtype != object and taps.ndim == 1:
         raise ValueError(f"taps is one array of shape {taps.shape}; give a list with one 1-D array (or None) per axis, such as "
                          "[taps] for a signal or [taps, taps] for an image")
@@ -205,7 +215,7 @@ def _tap_arrays(taps: Any) -> list[Array | None]:
         raise TypeError(f"taps={taps!r} must be a sequence of one 1-D array (or None) per axis") from None
     arrays: list[Array | None] = []
     for i, item in enumerate(items):
-        array = None if item is None else checks.numbers(item, f"taps[{i}]")
+        array = None if item is None else place.weights(item, f"taps[{i}]")
         if array is not None and array.ndim != 1:
             raise ValueError(f"taps[{i}] has shape {array.shape}; it must be one-dimensional (use convolve for dense weights)")
         arrays.append(array)
@@ -217,7 +227,7 @@ def _tap_arrays(taps: Any) -> list[Array | None]:
 def convolve_separable(x: ArrayLike, taps: Sequence[ArrayLike | None], *, mode: str = "same",
                        boundary: Boundary = "zero", fill_value: complex = 0.0, axes: int | Sequence[int] | None = None,
                        out: Array | None = None, dtype: DTypeLike | None = None, workers: int | None = None,
-                       nan_policy: str = "propagate", mask: ArrayLike | None = None) -> Array:
+                       nan_policy: str = "propagate", mask: ArrayLike | None = None, device: str | None = None) -> Array:
     """Convolve samples with separable weights: one pass of 1-D taps along each axis.
 
     The same as `convolve` with the outer product of the taps, at a cost of the sum of their lengths in place of the
@@ -250,18 +260,18 @@ def convolve_separable(x: ArrayLike, taps: Sequence[ArrayLike | None], *, mode: 
            [2., 4., 2.],
            [1., 2., 1.]])
     """
-    from convkit.engines import cpu
-
     key = None
     if mask is None and nan_policy == "propagate" and (type(taps) is list or type(taps) is tuple):
-        key = key_of(x, taps, (mode, dtype), boundary, fill_value, axes)
+        key = key_of(x, taps, (mode, dtype, device), boundary, fill_value, axes)
         found = _met_separable.find(key)
         if found is not None:
-            return found(np.asarray(x), out, workers)
+            met: Array = found(x, out, workers)
+            return met
     checks.word(mode, "mode", MODES)
     count = pool.resolve(workers)
-    samples = checks.numbers(x, "x")
-    arrays = _tap_arrays(taps)
+    place = place_of(x, device)
+    samples = place.samples(x)
+    arrays = _tap_arrays(taps, place)
     where = checks.convolution_axes(axes, samples.shape, len(arrays), "taps")
     names = normalize(boundary, len(arrays), fill_value)
     lengths = [1 if t is None else t.size for t in arrays]
@@ -269,10 +279,10 @@ def convolve_separable(x: ArrayLike, taps: Sequence[ArrayLike | None], *, mode: 
     given = [t for t in arrays if t is not None]
     kinds = checks.arithmetic(samples.dtype, np.result_type(*given) if given else np.dtype(np.float32), dtype, "taps")
     sums = [(abs(complex(t.sum())), float(np.abs(t.astype(np.complex128)).sum())) for t in given]
-    valid = validity(x, samples, mask, nan_policy, sums, kinds.result, "taps of an axis")
+    valid = place.validity(x, samples, mask, nan_policy, sums, kinds.result, "taps of an axis")
     checks.fill(fill_value, kinds.work)
     total = math.prod(checks.integer_sum(t) for t in given)
-    bound, settled = checks.exact_bound(samples, total, fill_value) if valid is None else (math.inf, True)
+    bound, settled = place.exact_bound(samples, total, fill_value) if valid is None else (math.inf, True)
     work, _ = planning.exact_arithmetic(kinds, bound)
     fill = work.type(0) if mode == "valid" else checks.fill(fill_value, work)
     boundaries = ("zero",) * len(arrays) if mode == "valid" else names
@@ -280,24 +290,21 @@ def convolve_separable(x: ArrayLike, taps: Sequence[ArrayLike | None], *, mode: 
     for a, g in zip(where, geometry, strict=True):
         shape[a] = g.length
     if out is not None:
-        out = checks.output(out, tuple(shape), kinds.result)
-
-    def passes(weights: list[Array | None], dtype: np.dtype[Any], kind: np.dtype[Any], fill: Any, result: Any) -> Ready:
-        """The passes over samples of `dtype` in arithmetic of `kind`."""
-        reads = readable(np.empty(0, dtype), kind, fill).dtype
-        run = cpu.prepare_separable(samples.shape, reads, weights, geometry, boundaries, fill, where, kind)
-        return Ready(run, tuple(shape), kind, result, (dtype, kind, fill), run.nbytes)
+        out = place.output(out, tuple(shape), kinds.result)
 
     flipped = [None if t is None else flip(t).astype(work) for t in arrays]
     if valid is None:
-        ready = passes(flipped, samples.dtype, work, fill, kinds.result)
+        ready = place.passes(samples, flipped, geometry, boundaries, fill, where, tuple(shape), work, kinds.result)
         if settled or kinds.result.kind not in "iu":
             _met_separable.keep(key, ready)
-        return ready(samples, out, workers)
+        result: Array = ready(samples, out, workers)
+        return result
     real = work.type(0).real.dtype
-    numerator = passes(flipped, samples.dtype, work, fill, work)(np.where(valid, samples, samples.dtype.type(0)), None, count)
+    filled = np.where(valid, samples, samples.dtype.type(0))
+    numerator = place.passes(filled, flipped, geometry, boundaries, fill, where, tuple(shape), work, work)(filled, None, count)
     magnitudes = [None if t is None else np.abs(t).astype(real) for t in flipped]
-    share = passes(magnitudes, valid.dtype, real, real.type(mode != "valid"), real)(valid, None, count)
+    share = place.passes(valid, magnitudes, geometry, boundaries, real.type(mode != "valid"), where, tuple(shape), real,
+                         real)(valid, None, count)
     values = normalized(numerator, share, math.prod(absolute for _, absolute in sums), 0.0)
     return finish(values, kinds.result, out)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from convkit.convolution.problem import Ready
+from convkit._core.device import layout_of
 
 # As many calls as a program is likely to alternate between, and the bytes that they may hold together.
 COUNT = 256
@@ -17,6 +17,16 @@ BYTES = 1 << 25
 WHOLE = 4096
 # Bytes of weights beyond which no call is kept: it takes long anyway.
 MOST = 1 << 20
+
+
+class Kept(Protocol):
+    """What is ready for another call."""
+
+    nbytes: int
+    lasting: bool
+
+    def __call__(self, samples: Any, out: Any, workers: int | None) -> Any:
+        """Correlate samples of the same layout."""
 
 
 class Key(NamedTuple):
@@ -32,13 +42,14 @@ def key_of(x: Any, weights: Sequence[Any], words: tuple[Any, ...], boundary: Any
     A weight that is None stands for itself. Equal words must mean the same: 1.0 == 1, but is no axis, and 0.0 == -0.0.
     """
     kind = type(fill_value)
-    if type(x) is not np.ndarray or (kind is not float and kind is not int and kind is not complex):
+    place = (x.shape, x.strides, x.dtype) if type(x) is np.ndarray else layout_of(x)
+    if place is None or (kind is not float and kind is not int and kind is not complex):
         return None
     if axes is not None and type(axes) is not int:
         if (type(axes) is not tuple and type(axes) is not list) or any(type(a) is not int for a in axes):
             return None
         axes = tuple(axes)
-    parts: list[Any] = [x.shape, x.strides, x.dtype, words, tuple(boundary) if type(boundary) is list else boundary,
+    parts: list[Any] = [place, words, tuple(boundary) if type(boundary) is list else boundary,
                         repr(fill_value), axes]
     large = b""
     for w in weights:
@@ -62,11 +73,11 @@ class Memory:
     def __init__(self, count: int = COUNT, nbytes: int = BYTES) -> None:
         self._count = count
         self._most = nbytes
-        self._entries: dict[tuple[Any, ...], tuple[bytes, Ready, int]] = {}
+        self._entries: dict[tuple[Any, ...], tuple[bytes, Kept, int]] = {}
         self._changing = threading.Lock()
         self._held = 0
 
-    def find(self, key: Key | None) -> Ready | None:
+    def find(self, key: Key | None) -> Kept | None:
         """What was kept for a call with this key."""
         if key is None:
             return None
@@ -76,7 +87,7 @@ class Memory:
             return None
         return found[1] if found is not None and found[0] == key.large else None
 
-    def keep(self, key: Key | None, ready: Ready) -> None:
+    def keep(self, key: Key | None, ready: Kept) -> None:
         """Keep what is ready for the next call with this key, unless it holds the samples of this one, or too much."""
         if key is None or not ready.lasting:
             return

@@ -106,6 +106,18 @@ def scales_of(scales: int | None, shape: tuple[int, ...], default: int) -> int:
     return count
 
 
+def check_samples(given: tuple[int, ...], axes: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    """Refuse samples of a shape that has others than the plan's along its axes."""
+    if len(given) < len(shape) or any(not -len(given) <= a < len(given) for a in axes):
+        raise ValueError(f"x has shape {given}, but the plan transforms its axes {axes}")
+    if len({a % len(given) for a in axes}) < len(shape):
+        raise ValueError(f"axes={axes!r} names an axis of x (shape {given}) twice")
+    lengths = tuple(given[a] for a in axes)
+    if lengths != shape:
+        raise ValueError(f"x has shape {given}, {lengths} along axes {axes}, but the plan is for {shape}: make another with "
+                         f"Curvelets({lengths}), or say axes=")
+
+
 def nearest(position: Sequence[float] | None, shape: Sequence[int], around: Sequence[int],
             grids: Sequence[Array]) -> tuple[int, ...]:
     """Places in an open grid nearest to pixel coordinates, by default to the middle, on a torus of lengths `around`."""

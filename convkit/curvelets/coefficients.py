@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from convkit._core.typing import Array, BoolArray
+from convkit.curvelets import device
 from convkit.curvelets.plan import Plan
 from convkit.engines.shrink import by_modulus
 
@@ -21,7 +22,8 @@ class CurveletCoefficients:
 
     ``c[j, l]`` are those of wedge l at scale j, a view of shape ``(*batch, *plan.shapes[j][l])``: changing it changes `c`.
     ``c[0, 0]`` is the coarse scale, and at a finest scale that is not divided into wedges l is 0. Iterating gives the pairs
-    (j, l). In a real plan the coefficients of wedges are complex, those of undivided scales real.
+    (j, l). In a real plan the coefficients of wedges are complex, those of undivided scales real. On a CUDA device ``c[j, l]``
+    is an array of CuPy.
 
     Attributes
     ----------
@@ -41,7 +43,19 @@ class CurveletCoefficients:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Dtype of the coefficients of wedges: complex64 or complex128."""
-        return np.result_type(self._buffer.dtype, np.complex64)
+        return np.result_type(self._values.dtype, np.complex64)
+
+    @property
+    def _values(self) -> Any:
+        """The numbers; on a device as an array of CuPy, which can be cut and viewed as complex numbers."""
+        return self._buffer if isinstance(self._buffer, np.ndarray) else device.viewed(self._buffer)
+
+    def _held(self) -> Array:
+        """The numbers, in the memory of the host."""
+        if isinstance(self._buffer, np.ndarray):
+            return self._buffer
+        raise ValueError("coefficients on a CUDA device are neither copied nor mapped; change c[j, l], an array of CuPy, in "
+                         "place, or fetch c.ravel() and hand it to plan.unravel")
 
     @property
     def coarse(self) -> Array:
@@ -60,8 +74,8 @@ class CurveletCoefficients:
         if isinstance(key, tuple) and len(key) == 2:
             number, place = self.plan._place(*key)
             band = self.plan._tables.bands[number]
-            part = self._buffer[..., place]
-            if not band.real and self._buffer.dtype.kind != "c":
+            part = self._values[..., place]
+            if not band.real and part.dtype.kind != "c":
                 part = part.view(self.dtype)
             return part.reshape(*self.batch, *band.lengths)
         try:
@@ -89,7 +103,7 @@ class CurveletCoefficients:
 
     def copy(self) -> CurveletCoefficients:
         """Coefficients that can be changed without changing these."""
-        return CurveletCoefficients(self.plan, self._buffer.copy())
+        return CurveletCoefficients(self.plan, self._held().copy())
 
     def map(self, function: Callable[[Array], Array]) -> CurveletCoefficients:
         """Coefficients of which each band is what `function` makes of it.
@@ -100,7 +114,7 @@ class CurveletCoefficients:
             Called with the coefficients ``c[j, l]`` of one band after the other; it must not change them, and returns an array
             of the same shape, or what can be broadcast to it.
         """
-        result = CurveletCoefficients(self.plan, np.empty_like(self._buffer))
+        result = CurveletCoefficients(self.plan, np.empty_like(self._held()))
         for key in self:
             result[key][...] = function(self[key])
         return result

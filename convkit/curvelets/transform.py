@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from convkit._core import checks
+from convkit._core.device import resident
 from convkit._core.images import number
 from convkit._core.typing import Array, ArrayLike, DTypeLike
 from convkit._core.workers import resolve
-from convkit.curvelets import arguments, geometry, streaming, windows
+from convkit.curvelets import arguments, device, geometry, streaming, windows
 from convkit.curvelets.checking import Check, check
 from convkit.curvelets.coefficients import CurveletCoefficients
 from convkit.curvelets.continuation import Continuation
@@ -159,7 +160,8 @@ class Curvelets:
         ----------
         x : array_like
             Samples whose transformed axes have the plan's shape; all other axes are a batch. NaN and infinity spread to all
-            coefficients of their item.
+            coefficients of their item. An array on a CUDA device is transformed there, by CuPy; ``ravel()`` of
+            its coefficients is one of its kind.
 
         Returns
         -------
@@ -173,6 +175,8 @@ class Curvelets:
         ValueError
             For samples of another shape.
         """
+        if resident(x):
+            return CurveletCoefficients(self, device.forward(self, x))
         samples = self._samples(x)
         batch = samples.shape[: samples.ndim - len(self.shape)]
         buffer = np.empty((*batch, self.size), samples.dtype)
@@ -192,7 +196,8 @@ class Curvelets:
         Returns
         -------
         ndarray
-            Samples with the axes in the order in which `forward` takes them: float32 or float64, or complex.
+            Samples with the axes in the order in which `forward` takes them: float32 or float64, or complex. Of coefficients on
+            a CUDA device, an array there.
 
         Raises
         ------
@@ -205,6 +210,9 @@ class Curvelets:
             y = self._fold(streaming.samples(self._tables, pairs, workers))
         elif c.plan != self:
             raise ValueError(f"the coefficients are those of another plan, {c.plan!r}; this one is {self!r}")
+        elif resident(c.ravel()):
+            samples: Array = device.inverse(self, c.ravel())
+            return samples
         else:
             buffer = c.ravel()
             items = [self._fold(wedge.synthesis(buffer[item], self._tables, workers)) for item in np.ndindex(*c.batch)]
@@ -352,16 +360,8 @@ class Curvelets:
     def _samples(self, x: ArrayLike) -> Array:
         """Samples with the transformed axes at the end, C-contiguous."""
         array = checks.numbers(x, "x")
-        ndim = len(self.shape)
-        if array.ndim < ndim or any(not -array.ndim <= a < array.ndim for a in self.axes):
-            raise ValueError(f"x has shape {array.shape}, but the plan transforms its axes {self.axes}")
-        if len({a % array.ndim for a in self.axes}) < ndim:
-            raise ValueError(f"axes={self.axes!r} names an axis of x (shape {array.shape}) twice")
-        lengths = tuple(array.shape[a] for a in self.axes)
-        if lengths != self.shape:
-            raise ValueError(f"x has shape {array.shape}, {lengths} along axes {self.axes}, but the plan is for {self.shape}: "
-                             f"make another with Curvelets({lengths}), or say axes=")
-        moved = np.moveaxis(array, self.axes, range(-ndim, 0))
+        arguments.check_samples(array.shape, self.axes, self.shape)
+        moved = np.moveaxis(array, self.axes, range(-len(self.shape), 0))
         return np.ascontiguousarray(moved.astype(self._kind(array, "x"), copy=False))
 
     def _extend(self, x: Array) -> Array:

@@ -10,8 +10,10 @@ import numpy as np
 from convkit._core import checks, images
 from convkit._core import workers as pool
 from convkit._core.boundary import Boundary, normalize
+from convkit._core.device import resident
 from convkit._core.typing import Array, ArrayLike, BoolArray
-from convkit.edges.sources import of_derivatives, of_image, untouched
+from convkit.edges.places import Place, place_of
+from convkit.edges.sources import untouched
 from convkit.edges.subpixel import offsets
 from convkit.engines import trace
 from convkit.filters.designs import gaussian_taps
@@ -35,7 +37,8 @@ class _Thresholds(NamedTuple):
 def canny(image: ArrayLike | None, sigma: float | Sequence[float] = 1.0, low: float | None = None, high: float | None = None, *,
           mask: ArrayLike | None = None, quantiles: bool = False, norm: str = "l2", gradient: Sequence[ArrayLike] | None = None,
           boundary: Boundary = "reflect", subpixel: bool = False, axes: int | Sequence[int] | None = None,
-          channel_axis: int | None = None, workers: int | None = None, out: BoolArray | None = None) -> Array:
+          channel_axis: int | None = None, workers: int | None = None, out: BoolArray | None = None,
+          device: str | None = None) -> Array:
     """Edges one pixel wide, by Canny's method: smooth, differentiate, keep the maxima, follow them with two thresholds.
 
     A pixel is an edge if the magnitude of the gradient there is no smaller than on either side along the gradient, and
@@ -80,6 +83,11 @@ def canny(image: ArrayLike | None, sigma: float | Sequence[float] = 1.0, low: fl
         Threads; by default as many as this process may use. The result does not depend on it.
     out : ndarray of bool, optional
         Where to put the edges; of the shape of `image`.
+    device : {None, "cuda"}, optional
+        Where to compute, as in `convkit.convolve`: by default where `image` (or `gradient`) lies. A CUDA device finds edges
+        in images, which are the last two axes, without `mask` and `subpixel`; for default thresholds it is waited for, and
+        64 KiB of counts are fetched, with `quantiles` all magnitudes. Without smoothing edges are those of the CPU; smoothed
+        images may differ in the last place.
 
     Returns
     -------
@@ -128,13 +136,17 @@ def canny(image: ArrayLike | None, sigma: float | Sequence[float] = 1.0, low: fl
     checks.word(norm, "norm", NORMS)
     count = pool.resolve(workers)
     given = _thresholds(low, high, quantiles)
-    if gradient is None:
+    stack = None if gradient is None else _sequence(gradient)
+    place = place_of(image if stack is None else stack[0], device)
+    place.allowed(image, mask, subpixel)
+    if stack is None:
         if image is None:
             raise TypeError("image=None has no edges; give an image, or gradient= in its place")
-        s = images.samples(image, axes, channel_axis, None, "image")
-        arrays, where, work = [_real(s.array, "image")], s.axes, s.work
+        arrays = [_real(place.numbers(image, "image"), "image")]
+        where = images.filter_axes(axes, arrays[0].shape, channel_axis, "image")
+        work = checks.arithmetic(arrays[0].dtype, np.dtype(np.float32), None).work
     else:
-        arrays, work = _derivatives(gradient, image)
+        arrays, work = _derivatives(stack, image, place)
         where = images.filter_axes(axes, arrays[0].shape, channel_axis, "gradient[0]")
     shape = arrays[0].shape
     if len(where) not in (2, 3):
@@ -150,33 +162,30 @@ def canny(image: ArrayLike | None, sigma: float | Sequence[float] = 1.0, low: fl
     valid = _mask(image, mask, shape)
     if subpixel and out is not None:
         raise ValueError("out cannot hold the points of subpixel=True; leave it out")
-    found = np.empty(shape, np.bool_) if out is None else checks.output(out, shape, np.dtype(np.bool_))
+    found = place.marks(out, arrays[0])
     taps = [gaussian_taps(widths[a]) if widths[a] else np.ones(1) for a in order]
-    last = tuple(range(-len(order), 0))
-    moved = [np.moveaxis(a, order, last) for a in arrays]
-    marks, masks = np.moveaxis(found, order, last), None if valid is None else np.moveaxis(valid, order, last)
+    masks = None if valid is None else np.moveaxis(valid, order, tuple(range(-len(order), 0)))
     points: list[Array] = []
-    for index in np.ndindex(marks.shape[: -len(order)]):
+    for index, items, target in place.items(arrays, found, order):
         inside = None if masks is None else masks[index]
         if gradient is None:
-            subject = of_image(moved[0][index], taps, [names[a] for a in order], work, inside, subpixel, count)
+            subject = place.of_image(items[0], taps, [names[a] for a in order], work, inside, subpixel, count)
         else:
-            subject = of_derivatives([a[index] for a in moved], work)
+            subject = place.of_derivatives(items, work)
         clear = None if inside is None else untouched(inside)
         scale = 1.0 if gradient is not None else 2.0 * 4.0 ** (len(order) - 1)
-        limits = _resolve(given, subject.source, norm == "l1", clear, scale, count)
+        limits = _resolve(given, subject, norm == "l1", clear, scale, count, place)
         if norm == "l2" and limits[0] == 0:
             limits = ZERO, max(ZERO, limits[1])
-        item = marks[index]
-        target = item if item.flags.c_contiguous else np.empty(item.shape, np.bool_)
-        trace.edges(subject.source, norm == "l1", *limits, clear, target, count)
-        if target is not item:
-            item[...] = target
+        place.edges(subject, norm == "l1", *limits, clear, target, count)
         if subpixel:
             here = np.argwhere(target)
             batch = np.broadcast_to(np.array(index, np.int64), (len(here), len(index)))
             points.append(np.hstack([batch, here, offsets(subject.sample, here)]))
-    return _in_row_order(points, shape, order) if subpixel else found
+    if subpixel:
+        return _in_row_order(points, shape, order)
+    edges: Array = place.result(found, out, image if stack is None else stack[0])
+    return edges
 
 
 def _in_row_order(points: list[Array], shape: Sequence[int], order: Sequence[int]) -> Array:
@@ -195,19 +204,25 @@ def _width(value: Any, name: str) -> float:
     return images.number(value, name, least=0)
 
 
-def _real(array: Array, name: str) -> Array:
+def _real(array: Any, name: str) -> Any:
     if array.dtype.kind == "c":
         raise TypeError(f"{name} has dtype {array.dtype}, and complex numbers have no order; take {name}.real or abs({name})")
     return array
 
 
-def _derivatives(gradient: Any, image: Any) -> tuple[list[Array], np.dtype[Any]]:
-    """Arrays of one shape, and the dtype in which all that are compared are exact."""
-    if isinstance(gradient, np.ndarray) and gradient.dtype != object:
-        gradient = list(gradient) if gradient.ndim > 2 else gradient
+def _sequence(gradient: Any) -> Sequence[Any]:
+    """Derivatives, one array per axis, or the stack of them that is given."""
+    stacked = resident(gradient) or (isinstance(gradient, np.ndarray) and gradient.dtype.kind != "O")
+    if stacked and gradient.ndim > 2:
+        gradient = [gradient[i] for i in range(gradient.shape[0])]
     if not isinstance(gradient, Sequence) or isinstance(gradient, str) or len(gradient) not in (2, 3):
         raise TypeError(f"gradient is {type(gradient).__name__}; it must be a sequence of two or three arrays, one per axis")
-    arrays = [_real(checks.numbers(g, f"gradient[{i}]"), f"gradient[{i}]") for i, g in enumerate(gradient)]
+    return gradient
+
+
+def _derivatives(gradient: Sequence[Any], image: Any, place: Place) -> tuple[list[Any], np.dtype[Any]]:
+    """Arrays of one shape, and the dtype in which all that are compared are exact."""
+    arrays = [_real(place.numbers(g, f"gradient[{i}]"), f"gradient[{i}]") for i, g in enumerate(gradient)]
     for i, array in enumerate(arrays):
         if array.shape != arrays[0].shape:
             raise ValueError(f"gradient[{i}] has shape {array.shape}, but gradient[0] has shape {arrays[0].shape}; they must "
@@ -243,15 +258,15 @@ def _thresholds(low: Any, high: Any, quantiles: bool) -> _Thresholds:
     return _Thresholds(limits[0], limits[1], bool(quantiles))
 
 
-def _resolve(given: _Thresholds, source: trace.Source, straight: bool, valid: BoolArray | None, scale: float,
-             workers: int) -> tuple[float, float]:
+def _resolve(given: _Thresholds, subject: Any, straight: bool, valid: BoolArray | None, scale: float, workers: int,
+             place: Place) -> tuple[float, float]:
     """Both thresholds, in units of the sums that are traced."""
     low, high = given.low, given.high
     if low is None and high is None:
-        high = _usual(trace.histogram(source, straight, valid, workers))
+        high = _usual(place.histogram(subject, straight, valid, workers))
         return RATIO * high, high
     if given.quantiles:
-        values = trace.magnitudes(source, straight, workers)
+        values = place.magnitudes(subject, straight, workers)
         values = values[~np.isnan(values)]
         if not values.size:
             return np.inf, np.inf
@@ -275,7 +290,7 @@ def _usual(counts: Array) -> float:
 
 def hysteresis(x: ArrayLike, low: float, high: float, *, connectivity: int | None = None,
                axes: int | Sequence[int] | None = None, channel_axis: int | None = None, workers: int | None = None,
-               out: BoolArray | None = None) -> BoolArray:
+               out: BoolArray | None = None, device: str | None = None) -> BoolArray:
     """Samples above a low threshold that hang together with one above a high threshold.
 
     Parameters
@@ -293,6 +308,9 @@ def hysteresis(x: ArrayLike, low: float, high: float, *, connectivity: int | Non
         Threads; by default as many as this process may use. The result does not depend on it.
     out : ndarray of bool, optional
         Where to put the result; of the shape of x.
+    device : {None, "cuda"}, optional
+        Where to compute, as in `convkit.convolve`: by default where x lies. A CUDA device looks along the last axis, the last
+        two or the last three.
 
     Returns
     -------
@@ -321,7 +339,8 @@ def hysteresis(x: ArrayLike, low: float, high: float, *, connectivity: int | Non
     [0, 1, 1, 0, 0, 0]
     """
     count = pool.resolve(workers)
-    array = _real(checks.numbers(x, "x"), "x")
+    place = place_of(x, device)
+    array = _real(place.numbers(x, "x"), "x")
     where = images.filter_axes(axes, array.shape, channel_axis)
     limits = [images.number(value, name) for name, value in (("low", low), ("high", high))]
     if limits[0] > limits[1]:
@@ -329,16 +348,7 @@ def hysteresis(x: ArrayLike, low: float, high: float, *, connectivity: int | Non
     near = len(where) if connectivity is None else checks.nonnegative(connectivity, "connectivity")
     if not 1 <= near <= len(where):
         raise ValueError(f"connectivity={connectivity!r} is not allowed; give 1 to {len(where)}, the number of axes")
-    result = np.empty(array.shape, np.bool_) if out is None else checks.output(out, array.shape, np.dtype(np.bool_))
-    if array.dtype.kind == "b" or array.dtype == np.float16:
-        array = array.astype(np.uint8 if array.dtype.kind == "b" else np.float32)
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    # As NumPy compares: in the dtype of the samples if that is a float's.
-    kind = array.dtype.type if array.dtype.kind == "f" else np.float64
-    line = array.ndim == 1
-    target = result if result.flags.c_contiguous else np.empty(array.shape, np.bool_)
-    trace.hysteresis(array[None] if line else array, kind(limits[0]), kind(limits[1]), [a + line for a in where], near,
-                     target[None] if line else target, count)
-    if target is not result:
-        result[...] = target
+    found = place.marks(out, array)
+    place.hysteresis(array, limits[0], limits[1], where, near, found, count)
+    result: BoolArray = place.result(found, out, x)
     return result

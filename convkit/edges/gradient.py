@@ -10,7 +10,8 @@ import numpy as np
 from convkit._core import checks
 from convkit._core.boundary import Boundary
 from convkit._core.typing import Array, ArrayLike, DTypeLike
-from convkit.edges.sweep import OPERATORS, SCALES, TAPS, derive, detect, factors
+from convkit.edges.places import place_of
+from convkit.edges.sweep import OPERATORS, SCALES, TAPS, factors
 
 _SHARED = """
     Parameters
@@ -46,6 +47,9 @@ _SHARED = """
         Where to put the result; of its shape and dtype. It may overlap x.
     dtype : dtype, optional
         Dtype of the result and, if it is the wider, of the arithmetic. Integers are rounded (half to even) and saturate.
+    device : {None, "cuda"}, optional
+        Where to compute, as in `convkit.convolve`: by default where x lies. A CUDA device takes up to three neighbouring axes
+        and no mask, and fetches nothing.
 
     Returns
     -------
@@ -76,7 +80,7 @@ _SHARED = """
 def sobel(x: ArrayLike, axis: int | None = None, *, scale: str = "unit", return_direction: bool = False,
           mask: ArrayLike | None = None, boundary: Boundary = "reflect",
           axes: int | Sequence[int] | None = None, channel_axis: int | None = None, workers: int | None = None,
-          out: Any = None, dtype: DTypeLike | None = None) -> Any:
+          out: Any = None, dtype: DTypeLike | None = None, device: str | None = None) -> Any:
     """Gradient by Sobel's operator: central differences, smoothed by [1, 2, 1] / 4 along every other axis.
 
     The usual choice for thresholds; its angles are off by up to 0.8 degrees on waves of 8 samples, those of
@@ -100,13 +104,14 @@ def sobel(x: ArrayLike, axis: int | None = None, *, scale: str = "unit", return_
     >>> round(float(np.degrees(direction[2, 2])), 2)
     36.87
     """
-    return detect("sobel", x, axis, scale, return_direction, mask, boundary, axes, channel_axis, workers, out, dtype)
+    place = place_of(x, device)
+    return place.detect("sobel", x, axis, scale, return_direction, mask, boundary, axes, channel_axis, workers, out, dtype)
 
 
 def scharr(x: ArrayLike, axis: int | None = None, *, scale: str = "unit", return_direction: bool = False,
            mask: ArrayLike | None = None, boundary: Boundary = "reflect",
            axes: int | Sequence[int] | None = None, channel_axis: int | None = None, workers: int | None = None,
-           out: Any = None, dtype: DTypeLike | None = None) -> Any:
+           out: Any = None, dtype: DTypeLike | None = None, device: str | None = None) -> Any:
     """Gradient by Scharr's operator: central differences, smoothed by [3, 10, 3] / 16 along every other axis.
 
     Of the integer 3 x 3 operators the one that turns with the image: angles are right within 0.2 degrees on waves of 8
@@ -125,13 +130,14 @@ def scharr(x: ArrayLike, axis: int | None = None, *, scale: str = "unit", return
     >>> edges.scharr(np.add.outer(3.0 * np.arange(5), 4.0 * np.arange(6)))[2, 2]
     np.float64(5.0)
     """
-    return detect("scharr", x, axis, scale, return_direction, mask, boundary, axes, channel_axis, workers, out, dtype)
+    place = place_of(x, device)
+    return place.detect("scharr", x, axis, scale, return_direction, mask, boundary, axes, channel_axis, workers, out, dtype)
 
 
 def prewitt(x: ArrayLike, axis: int | None = None, *, scale: str = "unit", return_direction: bool = False,
             mask: ArrayLike | None = None, boundary: Boundary = "reflect",
             axes: int | Sequence[int] | None = None, channel_axis: int | None = None, workers: int | None = None,
-            out: Any = None, dtype: DTypeLike | None = None) -> Any:
+            out: Any = None, dtype: DTypeLike | None = None, device: str | None = None) -> Any:
     """Gradient by Prewitt's operator: central differences, averaged over three samples along every other axis.
 
     The least smoothing of the 3 x 3 operators at low frequencies, and the largest errors of the angle.
@@ -149,13 +155,14 @@ def prewitt(x: ArrayLike, axis: int | None = None, *, scale: str = "unit", retur
     >>> edges.prewitt(np.add.outer(3.0 * np.arange(5), 4.0 * np.arange(6)))[2, 2]
     np.float64(5.0)
     """
-    return detect("prewitt", x, axis, scale, return_direction, mask, boundary, axes, channel_axis, workers, out, dtype)
+    place = place_of(x, device)
+    return place.detect("prewitt", x, axis, scale, return_direction, mask, boundary, axes, channel_axis, workers, out, dtype)
 
 
 def roberts(x: ArrayLike, axis: int | None = None, *, scale: str = "unit", return_direction: bool = False,
             mask: ArrayLike | None = None, boundary: Boundary = "reflect",
             axes: int | Sequence[int] | None = None, channel_axis: int | None = None, workers: int | None = None,
-            out: Any = None, dtype: DTypeLike | None = None) -> Any:
+            out: Any = None, dtype: DTypeLike | None = None, device: str | None = None) -> Any:
     """Gradient by Roberts' cross: differences between samples i and i + 1, averaged along every other axis.
 
     The result at i belongs to the point i + 1/2. Of an image the derivatives along both axes are half the sum and half the
@@ -175,13 +182,14 @@ def roberts(x: ArrayLike, axis: int | None = None, *, scale: str = "unit", retur
     >>> edges.roberts([[0.0, 0.0, 5.0], [0.0, 0.0, 5.0], [0.0, 0.0, 5.0]], axis=1)[0]
     array([ 0.,  5., -5.])
     """
-    return detect("roberts", x, axis, scale, return_direction, mask, boundary, axes, channel_axis, workers, out, dtype)
+    place = place_of(x, device)
+    return place.detect("roberts", x, axis, scale, return_direction, mask, boundary, axes, channel_axis, workers, out, dtype)
 
 
 def farid(x: ArrayLike, axis: int | None = None, *, scale: str = "unit", return_direction: bool = False,
           mask: ArrayLike | None = None, boundary: Boundary = "reflect",
           axes: int | Sequence[int] | None = None, channel_axis: int | None = None, workers: int | None = None,
-          out: Any = None, dtype: DTypeLike | None = None) -> Any:
+          out: Any = None, dtype: DTypeLike | None = None, device: str | None = None) -> Any:
     """Gradient by the operator of Farid and Simoncelli: 5 taps that smooth and 5 that differentiate, designed together.
 
     Angles are right within 0.1 degrees on waves of 8 samples. `scale` sets the derivative of a ramp, which the published
@@ -201,12 +209,13 @@ def farid(x: ArrayLike, axis: int | None = None, *, scale: str = "unit", return_
     >>> round(float(edges.farid(np.add.outer(3.0 * np.arange(7), 4.0 * np.arange(8)))[3, 3]), 9)
     5.0
     """
-    return detect("farid", x, axis, scale, return_direction, mask, boundary, axes, channel_axis, workers, out, dtype)
+    place = place_of(x, device)
+    return place.detect("farid", x, axis, scale, return_direction, mask, boundary, axes, channel_axis, workers, out, dtype)
 
 
 def derivatives(x: ArrayLike, operator: str = "sobel", *, scale: str = "unit", boundary: Boundary = "reflect",
                 axes: int | Sequence[int] | None = None, channel_axis: int | None = None, workers: int | None = None,
-                dtype: DTypeLike | None = None) -> tuple[Array, ...]:
+                dtype: DTypeLike | None = None, device: str | None = None) -> tuple[Array, ...]:
     """Derivatives along all filtered axes, in one sweep.
 
     Parameters
@@ -215,7 +224,7 @@ def derivatives(x: ArrayLike, operator: str = "sobel", *, scale: str = "unit", b
         Samples: a signal, an image, a volume, or a batch of them (see `axes`).
     operator : {"sobel", "scharr", "prewitt", "roberts", "farid"}
         How derivatives are taken: see the functions of these names.
-    scale, boundary, axes, channel_axis, workers, dtype
+    scale, boundary, axes, channel_axis, workers, dtype, device
         As in `sobel`.
 
     Returns
@@ -238,7 +247,7 @@ def derivatives(x: ArrayLike, operator: str = "sobel", *, scale: str = "unit", b
     """
     checks.word(operator, "operator", OPERATORS)
     checks.word(scale, "scale", SCALES)
-    return derive(x, operator, scale, boundary, axes, channel_axis, workers, dtype)
+    return place_of(x, device).derive(x, operator, scale, boundary, axes, channel_axis, workers, dtype)
 
 
 def gradient_taps(operator: str, scale: str = "unit") -> tuple[Array, Array]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from convkit.convolution import convolve_separable
 from convkit.edges.subpixel import Sampler, from_derivatives, from_smoothed
 from convkit.engines import trace
 
+# Positions in a batch, the items there, and where their edges go.
+Items: TypeAlias = Iterator[tuple[tuple[int, ...], Sequence[Any], Any]]
 # Samples that kernels read as they are; others are converted first.
 _READ = ("B", "f", "d")
 

@@ -68,7 +68,7 @@ class _Call(NamedTuple):
     users: tuple[int, ...]
 
 
-class _Fixed(NamedTuple):
+class Fixed(NamedTuple):
     """What of a call does not depend on the samples."""
 
     axes: tuple[int, ...]
@@ -80,7 +80,7 @@ class _Fixed(NamedTuple):
 
 
 def _fix(shape: tuple[int, ...], kind: np.dtype[Any], turned: bool, boundary: Any, axes: Any, channel_axis: Any,
-         dtype: Any) -> _Fixed:
+         dtype: Any) -> Fixed:
     _, users, work, result = samples(np.broadcast_to(np.zeros((), kind), shape), axes, channel_axis, dtype)
     if kind.kind == "c":
         raise TypeError(f"x has dtype {kind}; gradients are those of real samples: filter x.real and x.imag apart")
@@ -89,7 +89,7 @@ def _fix(shape: tuple[int, ...], kind: np.dtype[Any], turned: bool, boundary: An
     names = normalize(boundary, len(users))
     where = [len(shape) - 1 - a for a in users] if turned else list(users)
     ascending = sorted(where)
-    return _Fixed(tuple(ascending), tuple(ascending.index(a) for a in where),
+    return Fixed(tuple(ascending), tuple(ascending.index(a) for a in where),
                   tuple(names[where.index(a)] for a in ascending), work, result, users)
 
 
@@ -97,23 +97,25 @@ def _fix(shape: tuple[int, ...], kind: np.dtype[Any], turned: bool, boundary: An
 _remembered = lru_cache(maxsize=256, typed=True)(_fix)
 
 
+def fixed(*arguments: Any) -> Fixed:
+    """As `_fix`, remembered where the arguments can be."""
+    try:
+        hash(arguments)
+    except TypeError:
+        return _fix(*arguments)
+    return _remembered(*arguments)
+
+
 def _arrange(x: Any, boundary: Boundary, axes: Any, channel_axis: Any, workers: Any, dtype: Any) -> _Call:
     count = pool.resolve(workers)
     array = checks.numbers(x, "x")
     turned = array.ndim > 1 and array.flags.f_contiguous and not array.flags.c_contiguous
-    arguments = (array.shape, array.dtype, turned, boundary, axes, channel_axis, dtype)
-    try:
-        hash(arguments)
-    except TypeError:
-        fixed = _fix(*arguments)
-    else:
-        fixed = _remembered(*arguments)
-    where, order, names, work, result, users = fixed
+    where, order, names, work, result, users = fixed(array.shape, array.dtype, turned, boundary, axes, channel_axis, dtype)
     return _Call(readable(array.T if turned else array, work), where, order, names, turned, work, result, count, users)
 
 
 @lru_cache(maxsize=64)
-def _taps(name: str, scale: str, count: int) -> Taps:
+def taps_of(name: str, scale: str, count: int) -> Taps:
     """Taps of an operator along `count` axes, for the engine."""
     from convkit.engines import gradient as engine
 
@@ -125,7 +127,7 @@ def _taps(name: str, scale: str, count: int) -> Taps:
 def _compute(call: _Call, name: str, scale: str, targets: Targets) -> None:
     from convkit.engines import gradient as engine
 
-    taps = _taps(name, scale, len(call.axes))
+    taps = taps_of(name, scale, len(call.axes))
     if len(call.axes) <= 3:
         engine.gradient(call.x, call.axes, call.boundary, taps, call.work, targets, call.workers)
     else:
@@ -197,16 +199,21 @@ def _turn(array: Array, lead: int = 0) -> Array:
     return array.transpose(*range(lead), *range(array.ndim - 1, lead - 1, -1))
 
 
+def check(scale: str, return_direction: bool, axis: Any) -> None:
+    """Check arguments that do not depend on the samples."""
+    checks.word(scale, "scale", SCALES)
+    if return_direction and axis is not None:
+        raise ValueError("return_direction=True gives magnitude and direction of the whole gradient, but "
+                         f"axis={axis!r} asks for the derivative along one axis; leave one of them out")
+
+
 def detect(name: str, x: Any, axis: Any, scale: str, return_direction: bool, mask: Any, boundary: Boundary, axes: Any,
            channel_axis: Any, workers: Any, out: Any, dtype: Any) -> Any:
     """Magnitude, derivative, or magnitude and direction, for the functions that users call."""
     from convkit.engines.gradient import Targets
 
-    checks.word(scale, "scale", SCALES)
+    check(scale, return_direction, axis)
     call = _arrange(x, boundary, axes, channel_axis, workers, dtype)
-    if return_direction and axis is not None:
-        raise ValueError("return_direction=True gives magnitude and direction of the whole gradient, but "
-                         f"axis={axis!r} asks for the derivative along one axis; leave one of them out")
     inside = _inside(x, call, mask)
     shape = call.x.shape[::-1] if call.turned else call.x.shape
     if return_direction:
@@ -216,7 +223,7 @@ def detect(name: str, x: Any, axis: Any, scale: str, return_direction: bool, mas
     if axis is None:
         targets = Targets(magnitude=target)
     else:
-        targets = Targets(components=target[None], only=call.order[_axis(axis, call.users, len(shape))])
+        targets = Targets(components=target[None], only=call.order[place_of_axis(axis, call.users, len(shape))])
     _compute(call, name, scale, targets)
     if inside is not None:
         target[~inside] = 0
@@ -224,7 +231,7 @@ def detect(name: str, x: Any, axis: Any, scale: str, return_direction: bool, mas
     return out if out is not None else values.T if call.turned else values
 
 
-def _axis(axis: Any, users: tuple[int, ...], ndim: int) -> int:
+def place_of_axis(axis: Any, users: tuple[int, ...], ndim: int) -> int:
     """Which of the filtered axes `axis` is."""
     try:
         index = operators.index(axis)
@@ -243,7 +250,7 @@ def _with_direction(name: str, scale: str, call: _Call, inside: BoolArray | None
     kind = call.result if call.result.kind == "f" else call.work
     count = len(call.axes)
     lead = () if count == 2 else (count,)
-    first, second = _pair(out)
+    first, second = pair(out)
     places = (_place(first, "out[0]", shape, call.result, call), _place(second, "out[1]", (*lead, *shape), kind, call))
     magnitude = target_for(places[0], call.x.shape, call.work, np.asarray(x))
     straight = call.order == tuple(range(count)) or count == 2
@@ -264,7 +271,8 @@ def _with_direction(name: str, scale: str, call: _Call, inside: BoolArray | None
     return Gradient(*(_turn(r, r.ndim - len(shape)) if call.turned else r for r in results))
 
 
-def _pair(out: Any) -> tuple[Any, Any]:
+def pair(out: Any) -> tuple[Any, Any]:
+    """Where magnitude and direction go."""
     if out is None:
         return None, None
     if not isinstance(out, tuple) or len(out) != 2:

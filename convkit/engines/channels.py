@@ -12,7 +12,7 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,7 +20,8 @@ from convkit._core import workers as pool
 from convkit._core.boundary import index_map
 from convkit._core.memory import empty
 from convkit._core.typing import Array, IntArray
-from convkit.engines.channel_tiles import Axis, Pass, Tile, cut, row_blocks
+from convkit.engines.channel_passes import Convolution, between_zeros, forward_pass, gradient_passes, tap_order
+from convkit.engines.channel_tiles import Pass, Tile, cut, row_blocks
 from convkit.engines.pieces import ALONE, flat
 from convkit.kernels.channel_blocks import LEAST, PRODUCTS, SUMS
 from convkit.kernels.channels import NUMBERS, add_outputs, add_partial, correlate_tiles, multiply_tiles, pack, rectify_outputs
@@ -68,33 +69,6 @@ class _Spaces(threading.local):
 _spaces = _Spaces()
 # A tile, its plan as a kernel takes it, and its pieces.
 _Job: TypeAlias = tuple[Tile, IntArray, IntArray]
-
-
-class Convolution(NamedTuple):
-    """What a layer computes: correlation of samples (N, C_in, *S) with weights (C_out, C_in / groups, *K).
-
-    `padding` samples go before and after each axis, of values that `boundary` tells; the sums are `stride` samples
-    apart, their taps `dilation`.
-    """
-
-    samples: tuple[int, ...]
-    weights: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    padding: tuple[tuple[int, int], ...]
-    boundary: str
-    groups: int
-    dtype: np.dtype[Any]
-
-    @property
-    def out_shape(self) -> tuple[int, ...]:
-        """Shape of the results, (N, C_out, *O)."""
-        outputs = (
-            (n + before + after - d * (k - 1) - 1) // s + 1
-            for n, k, s, d, (before, after) in zip(
-                self.samples[2:], self.weights[2:], self.stride, self.dilation, self.padding, strict=True)
-        )
-        return (self.samples[0], self.weights[0], *outputs)
 
 
 @lru_cache(maxsize=256)
@@ -252,66 +226,28 @@ class PreparedConvolution:
 
     def __init__(self, convolution: Convolution) -> None:
         self.convolution = convolution
-        self._kernel = (1,) * (5 - len(convolution.weights)) + convolution.weights[2:]
+        self._plain = between_zeros(convolution)
+        self._taps = math.prod(convolution.weights[2:])
         self._zeros = np.zeros(convolution.samples[1] + convolution.weights[0], convolution.dtype)
-
-    def _axes(self, sizes: Sequence[int], ones: int = 1) -> tuple[int, ...]:
-        return (ones,) * (3 - len(sizes)) + tuple(sizes)
 
     @cached_property
     def _pass(self) -> Pass:
-        c = self.convolution
-        source, count = self._axes(c.samples[2:]), self._axes(c.out_shape[2:])
-        stride, dilation = self._axes(c.stride), self._axes(c.dilation)
-        before = self._axes([b for b, _ in c.padding], 0)
-        z, y, x = (
-            Axis(o, s, tuple(k * d - b for k in range(n)), tuple(range(n)), m, 0, 1, o)
-            for o, s, d, b, n, m in zip(count, stride, dilation, before, self._kernel, source, strict=True)
-        )
-        return Pass(c.samples[0], c.groups, c.weights[1], c.weights[0] // c.groups, (z, y, x), c.boundary, c.dtype.itemsize)
+        return forward_pass(self.convolution)
 
     @cached_property
     def _forward(self) -> _Correlation:
-        p, taps = self._pass, math.prod(self._kernel)
+        p, taps = self._pass, self._taps
         weights = (p.rows * p.channels * taps, p.channels * taps, taps)
-        return _Correlation(p, np.arange(taps, dtype=np.int64), weights, self.convolution.dtype)
+        return _Correlation(p, tap_order(p, self.convolution.weights[2:]), weights, self.convolution.dtype)
 
     @cached_property
     def _backward(self) -> tuple[list[_Correlation], bool]:
-        """Correlations that make the gradient of the samples (of the padded ones, if that is not by zeros).
-
-        Sample p of an axis meets tap k in output (p + before - k * dilation) / stride: samples whose positions leave the same
-        remainder meet the same taps. Also whether some samples meet none.
-        """
-        c, p = self.convolution, self._pass
-        taps = math.prod(self._kernel)
-        padding = c.padding if c.boundary == "zero" else ((0, 0),) * len(c.padding)
-        sizes = self._axes(self._padded), self._axes(c.out_shape[2:]), self._axes(c.stride), self._axes(c.dilation)
-        before = self._axes([b for b, _ in padding], 0)
-        choices: list[list[Axis]] = []
-        for n, o, s, d, b, kernel in zip(*sizes, before, self._kernel, strict=True):
-            axes = []
-            for r in range(min(s, n)):
-                met = tuple(k for k in range(kernel) if (r + b - k * d) % s == 0)
-                axes.append(Axis((n - r + s - 1) // s, 1, tuple((r + b - k * d) // s for k in met), met, o, r, s, n))
-            choices.append(axes)
-        _, height, width = self._kernel
-        weights = (p.rows * p.channels * taps, taps, p.channels * taps)
-        correlations = []
-        for z, y, x in itertools.product(*choices):
-            if z.taps and y.taps and x.taps:
-                order = np.array([(i * height + j) * width + k for i in z.taps for j in y.taps for k in x.taps], np.int64)
-                one = p._replace(channels=p.rows, rows=p.channels, axes=(z, y, x), boundary="zero")
-                correlations.append(_Correlation(one, order, weights, c.dtype))
-        return correlations, len(correlations) < math.prod(len(axes) for axes in choices)
-
-    @property
-    def _padded(self) -> tuple[int, ...]:
-        """Sizes of the axes whose samples have a gradient: padded, unless by zeros."""
-        c = self.convolution
-        if c.boundary == "zero":
-            return c.samples[2:]
-        return tuple(n + before + after for n, (before, after) in zip(c.samples[2:], c.padding, strict=True))
+        """Correlations that make the gradient of the samples (padded, unless by zeros); whether some samples meet no tap."""
+        c, taps = self._plain, self._taps
+        weights = (c.weights[0] // c.groups * c.weights[1] * taps, taps, c.weights[1] * taps)
+        passes = gradient_passes(c)
+        met = [p for p in passes if all(axis.taps for axis in p.axes)]
+        return [_Correlation(p, tap_order(p, c.weights[2:]), weights, c.dtype) for p in met], len(met) < len(passes)
 
     @cached_property
     def _products(self) -> _Products:
@@ -326,8 +262,8 @@ class PreparedConvolution:
         c = self.convolution
         correlations, holes = self._backward
         target = out
-        if c.boundary != "zero":
-            target = empty((*c.samples[:2], *self._padded), c.dtype)
+        if self._plain is not c:
+            target = empty(self._plain.samples, c.dtype)
         if holes:
             target[...] = 0
         gradient, weights, line = _line(g), _line(w), target.reshape(-1)

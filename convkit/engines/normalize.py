@@ -51,6 +51,11 @@ def forward(x: Array, moments: Moments, weights: Array, biases: Array, eps: floa
     _each_channel(work, channels, x.size, workers)
 
 
+def follow(given: Array, found: Array, share: float, factor: float) -> None:
+    """Move `given` numbers by a share towards `factor` times those found."""
+    given += share * (found * factor - given)
+
+
 def gradient(x: Array, g: Array, y: Array | None, moments: Moments, weights: Array, eps: float,
              workers: int) -> tuple[Array, ...]:
     """Gradients of samples, weights and biases; `y` are the results where their negative part was cut off."""

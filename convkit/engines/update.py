@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import or_
@@ -84,3 +85,25 @@ def walk(kernel: Callable[..., object], parameters: Array, gradients: Sequence[A
         piece(first)
     else:
         pool.run(piece, [first + i * PIECE for i in range(count)], pool.available())
+
+
+def norm(gradients: Sequence[Array], exponent: float) -> float:
+    """The norm of all gradients together."""
+    if exponent == math.inf:
+        return max((float(np.abs(g).max(initial=0)) for g in gradients), default=0.0)
+    # In float64, and not by a BLAS, whose sums depend on its threads.
+    power = np.square if exponent == 2 else lambda g, dtype: np.abs(g, dtype=dtype) ** exponent
+    return float(sum(float(power(g, dtype=np.float64).sum()) for g in gradients) ** (1 / exponent))
+
+
+def limit(gradients: Sequence[Array], norm: float, most: float) -> None:
+    """Scale gradients of a norm so that it is at most `most`."""
+    factor = min(1.0, most / (norm + 1e-6)) if not math.isnan(norm) else norm
+    for gradient in gradients:
+        gradient *= factor
+
+
+def clip(gradients: Sequence[Array], most: float) -> None:
+    """Cut gradients off at ``-most`` and `most`."""
+    for gradient in gradients:
+        np.clip(gradient, -most, most, out=gradient)

@@ -11,7 +11,16 @@ from convkit._core.images import number
 from convkit._core.typing import Array, ArrayLike, DTypeLike
 from convkit.convolution import convolve
 from convkit.filters.designs import EMBOSS, laplacian_weights
-from convkit.filters.passes import Setting, documented, pair_only, prepare, real_only, separable, square_root_of_squares
+from convkit.filters.passes import (
+    Setting,
+    documented,
+    pair_only,
+    prepare,
+    prepare_anywhere,
+    real_only,
+    separable,
+    square_root_of_squares,
+)
 from convkit.filters.smooth import PerAxis, gaussians
 
 
@@ -126,7 +135,7 @@ def laplacian(x: ArrayLike, *, boundary: Boundary = "reflect", axes: int | Seque
 def _weighted(s: Setting, weights: Array) -> Array:
     """Convolve two or three axes with few dense weights, exactly where integers are asked for."""
     return convolve(s.x, weights, boundary=s.boundary, axes=s.axes, method="direct", out=s.out, dtype=s.result,
-                    workers=s.workers)
+                    workers=s.workers, device=s.device)
 
 
 @documented
@@ -190,14 +199,14 @@ def gaussian_laplace(x: ArrayLike, sigma: PerAxis, *, truncate: float = 4.0, rad
 @documented
 def sharpen(x: ArrayLike, *, boundary: Boundary = "reflect", axes: int | Sequence[int] | None = None,
             channel_axis: int | None = None, workers: int | None = None, out: Array | None = None,
-            dtype: DTypeLike | None = None) -> Array:
+            dtype: DTypeLike | None = None, device: str | None = None) -> Array:
     """Sharpen with the smallest weights there are: x minus its `laplacian`; of an image, `SHARPEN`.
 
     Parameters
     ----------
     x : array_like
         Samples: a signal, an image, a volume, or a batch of them; up to three axes are filtered.
-    @COMMON@
+    @COMMON@@DEVICE@
 
     Returns
     -------
@@ -219,7 +228,7 @@ def sharpen(x: ArrayLike, *, boundary: Boundary = "reflect", axes: int | Sequenc
     >>> sharpen([0.0, 0.0, 1.0, 1.0]).tolist()
     [0.0, -1.0, 2.0, 1.0]
     """
-    s = prepare(x, boundary, axes, channel_axis, workers, out, dtype)
+    s = prepare_anywhere(x, boundary, axes, channel_axis, workers, out, dtype, device)
     if len(s.axes) > 3:
         raise ValueError(f"sharpen filters up to three axes, but {len(s.axes)} of x (shape {s.x.shape}) are to be filtered; "
                          "name them with axes=")
@@ -231,14 +240,14 @@ def sharpen(x: ArrayLike, *, boundary: Boundary = "reflect", axes: int | Sequenc
 @documented
 def emboss(x: ArrayLike, *, boundary: Boundary = "reflect", axes: int | Sequence[int] | None = None,
            channel_axis: int | None = None, workers: int | None = None, out: Array | None = None,
-           dtype: DTypeLike | None = None) -> Array:
+           dtype: DTypeLike | None = None, device: str | None = None) -> Array:
     """Light an image from its top left, as if bright were high: `EMBOSS`, the image plus its slope down the diagonal.
 
     Parameters
     ----------
     x : array_like
         An image, or a batch of them.
-    @COMMON@
+    @COMMON@@DEVICE@
 
     Returns
     -------
@@ -258,6 +267,6 @@ def emboss(x: ArrayLike, *, boundary: Boundary = "reflect", axes: int | Sequence
     >>> emboss(hill)[2].tolist()
     [0.0, 3.0, 5.0, 4.0, 4.0]
     """
-    s = prepare(x, boundary, axes, channel_axis, workers, out, dtype)
+    s = prepare_anywhere(x, boundary, axes, channel_axis, workers, out, dtype, device)
     pair_only(s, "emboss")
     return _weighted(s, np.asarray(EMBOSS))

@@ -11,8 +11,10 @@ import numpy as np
 from convkit._core import checks, images
 from convkit._core import workers as pool
 from convkit._core.boundary import Boundary, normalize
+from convkit._core.device import on_device, resident
 from convkit._core.typing import Array
 from convkit.convolution import convolve_separable
+from convkit.convolution.places import place_of
 from convkit.convolution.problem import finish, target_for
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -33,17 +35,20 @@ COMMON = """boundary : str, or one str per filtered axis
         Dtype of the result and, if it is the wider, of the arithmetic. Integers are rounded (half to even) and
         saturate. By default floating-point samples keep their type, bool and integers of up to 16 bits give float32
         (values as they are, not scaled to 0..1), wider ones float64."""
+DEVICE = """
+    device : {None, "cuda"}, optional
+        Where to compute, as in `convkit.convolve`: by default where x lies, which may be the memory of a CUDA device."""
 
 
 def documented(function: Function) -> Function:
     """Put the description of the arguments that all filters have where a docstring says ``@COMMON@``."""
     if function.__doc__:
-        function.__doc__ = function.__doc__.replace("@COMMON@", COMMON)
+        function.__doc__ = function.__doc__.replace("@COMMON@", COMMON).replace("@DEVICE@", DEVICE)
     return function
 
 
 class Setting(NamedTuple):
-    """Samples and the common arguments, checked."""
+    """Samples and the common arguments, checked; `device` as in `convkit.convolve`."""
 
     x: Array
     axes: tuple[int, ...]
@@ -52,6 +57,7 @@ class Setting(NamedTuple):
     boundary: tuple[str, ...]
     workers: int
     out: Array | None
+    device: str | None = None
 
     def target(self) -> Array:
         """Where to compute a result of the shape of x in the arithmetic's dtype: in `out` if it will do."""
@@ -68,16 +74,33 @@ class Setting(NamedTuple):
 
 def prepare(x: Any, boundary: Boundary, axes: Any, channel_axis: Any, workers: Any, out: Any, dtype: Any) -> Setting:
     """Check the arguments that all filters have, before anything is computed or written."""
-    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
-        raise TypeError("x is a masked array, and filters know no masks; fill it with x.filled(...), or use "
-                        "convkit.convolve_separable(x, [convkit.filters.gaussian_taps(sigma)] * x.ndim), which leaves out what "
-                        "is masked")
+    _unmasked(x)
     s = images.samples(x, axes, channel_axis, dtype)
     names = normalize(boundary, len(s.axes))
     count = pool.resolve(workers)
     if out is not None:
         out = checks.output(out, s.array.shape, s.result)
     return Setting(s.array, s.axes, s.work, s.result, names, count, out)
+
+
+def prepare_anywhere(x: Any, boundary: Boundary, axes: Any, channel_axis: Any, workers: Any, out: Any, dtype: Any,
+                     device: Any) -> Setting:
+    """As `prepare`, for filters that are convolutions and nothing else: they are computed where x lies, or on `device`."""
+    if not on_device(x, device):
+        return prepare(x, boundary, axes, channel_axis, workers, out, dtype)
+    _unmasked(x)
+    samples = place_of(x, device).samples(x)
+    s = images.samples(getattr(samples, "stand_in", samples), axes, channel_axis, dtype)
+    return Setting(x if resident(x) else samples, s.axes, s.work, s.result, normalize(boundary, len(s.axes)),
+                   pool.resolve(workers), out, device)
+
+
+def _unmasked(x: Any) -> None:
+    """Refuse samples with some of them masked."""
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        raise TypeError("x is a masked array, and filters know no masks; fill it with x.filled(...), or use "
+                        "convkit.convolve_separable(x, [convkit.filters.gaussian_taps(sigma)] * x.ndim), which leaves out what "
+                        "is masked")
 
 
 def real_only(s: Setting, what: str) -> None:
@@ -104,14 +127,14 @@ def separable(s: Setting, taps: Sequence[Array | None], *, x: Array | None = Non
     kind = s.work if dtype is None else dtype
     given = [(t, b, a) for t, b, a in zip(taps, s.boundary, s.axes, strict=True) if t is not None]
     if not given:
-        return convolve_separable(samples, [None], axes=s.axes[:1], workers=s.workers, out=out, dtype=kind)
+        return convolve_separable(samples, [None], axes=s.axes[:1], workers=s.workers, out=out, dtype=kind, device=s.device)
     # Three axes at a time are what the engines take.
     while True:
         now, given = given[:3], given[3:]
         last = not given
         samples = convolve_separable(samples, [t for t, _, _ in now], boundary=tuple(b for _, b, _ in now),
                                      axes=tuple(a for _, _, a in now), workers=s.workers,
-                                     out=out if last else None, dtype=kind if last else s.work)
+                                     out=out if last else None, dtype=kind if last else s.work, device=s.device)
         if last:
             return samples
 

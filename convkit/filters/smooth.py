@@ -14,7 +14,7 @@ from convkit._core.checks import nonnegative
 from convkit._core.images import number, per_axis
 from convkit._core.typing import Array, ArrayLike, DTypeLike
 from convkit.filters.designs import MOST, gaussian_taps
-from convkit.filters.passes import Setting, documented, prepare, separable
+from convkit.filters.passes import Setting, documented, prepare, prepare_anywhere, separable
 
 PerAxis = float | Sequence[float]
 
@@ -50,7 +50,7 @@ def _each(count: int, sigma: Any, order: Any, truncate: Any, radius: Any, name: 
 def gaussian(x: ArrayLike, sigma: PerAxis, *, order: int | Sequence[int] = 0, truncate: float = 4.0,
              radius: int | Sequence[int] | None = None, boundary: Boundary = "reflect",
              axes: int | Sequence[int] | None = None, channel_axis: int | None = None, workers: int | None = None,
-             out: Array | None = None, dtype: DTypeLike | None = None) -> Array:
+             out: Array | None = None, dtype: DTypeLike | None = None, device: str | None = None) -> Array:
     """Smooth with a Gaussian, or take its derivatives, along any number of axes.
 
     Parameters
@@ -65,7 +65,7 @@ def gaussian(x: ArrayLike, sigma: PerAxis, *, order: int | Sequence[int] = 0, tr
         Where to cut the Gaussian, in standard deviations: the radius is ``int(truncate * sigma + 0.5)``.
     radius : int or sequence of int, optional
         Taps on each side of the middle one, in place of `truncate`.
-    @COMMON@
+    @COMMON@@DEVICE@
 
     Returns
     -------
@@ -98,14 +98,14 @@ def gaussian(x: ArrayLike, sigma: PerAxis, *, order: int | Sequence[int] = 0, tr
     >>> gaussian(np.arange(9.0), 1.0, order=1)[4].round(3)
     np.float64(1.0)
     """
-    s = prepare(x, boundary, axes, channel_axis, workers, out, dtype)
+    s = prepare_anywhere(x, boundary, axes, channel_axis, workers, out, dtype, device)
     return separable(s, gaussians(s, sigma, order, truncate, radius), out=s.out, dtype=s.result)
 
 
 @documented
 def box(x: ArrayLike, size: int | Sequence[int], *, boundary: Boundary = "reflect",
         axes: int | Sequence[int] | None = None, channel_axis: int | None = None, workers: int | None = None,
-        out: Array | None = None, dtype: DTypeLike | None = None) -> Array:
+        out: Array | None = None, dtype: DTypeLike | None = None, device: str | None = None) -> Array:
     """Mean over a window, whose cost hardly depends on its size.
 
     Parameters
@@ -115,7 +115,7 @@ def box(x: ArrayLike, size: int | Sequence[int], *, boundary: Boundary = "reflec
     size : int or sequence of int
         Samples in the window along every axis, or one number per axis. A window of an even size reaches one sample
         farther towards the start of the axis, as `scipy.ndimage.uniform_filter` and OpenCV's ``blur``.
-    @COMMON@
+    @COMMON@@DEVICE@
 
     Returns
     -------
@@ -133,7 +133,7 @@ def box(x: ArrayLike, size: int | Sequence[int], *, boundary: Boundary = "reflec
     >>> box([0.0, 3.0, 6.0, 9.0], 3).tolist()
     [2.0, 3.0, 6.0, 7.0]
     """
-    s = prepare(x, boundary, axes, channel_axis, workers, out, dtype)
+    s = prepare_anywhere(x, boundary, axes, channel_axis, workers, out, dtype, device)
 
     def length(value: Any, name: str) -> int:
         try:

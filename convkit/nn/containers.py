@@ -8,10 +8,10 @@ from typing import Any, TypeAlias, overload
 
 import numpy as np
 
-from convkit._core.memory import empty
 from convkit._core.typing import Array
 from convkit.autodiff import concatenate, pairs
 from convkit.autodiff.pairs import Pair
+from convkit.engines.places import place_of
 from convkit.nn.layers.activation import ReLU
 from convkit.nn.layers.layer import looked_on, rectifies
 from convkit.nn.layers.shape import Identity
@@ -241,7 +241,7 @@ class Residual(Module):
         """The sum of the two, and of their gradients."""
         (added, kept), back = parallel([self.body, self.shortcut], x, arrays, keep)
         self._agree(added, kept)
-        y = empty(added.shape, added.dtype)
+        y = place_of(added).empty(added.shape, added.dtype)
         return np.add(added, kept, y), lambda g, wanted: back([g, g], wanted)
 
     def forward(self, x: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from convkit._core.typing import Array
 from convkit.autodiff import Tensor, apply
+from convkit.autodiff.places import array_of
 from convkit.nn import functional
 from convkit.nn.functional.classes import power_of_margins, share_of_smoothing
 from convkit.nn.functional.loss import positive_delta, positive_eps
@@ -38,10 +39,10 @@ class Loss(Module):
         return apply(pair, input, target, *more, *operands, **settings)
 
     def of_arrays(self, prediction: Array, target: Any) -> tuple[Array, Array]:
-        """The loss of arrays, one number, and its gradient with respect to the prediction."""
+        """The loss of arrays, one number where they lie, and its gradient with respect to the prediction."""
         pair, operands, settings = self.operation()
         value, vjp = pair(prediction, _array(target), *operands, **settings)
-        value = np.asarray(value)
+        value = array_of(value)
         if value.ndim:
             raise ValueError(f"{type(self).__name__} with reduction='none' gives {value.size} losses; training needs one, "
                              "as reduction='mean' or 'sum' give")
@@ -87,7 +88,7 @@ class HuberLoss(Loss):
 
 
 def _array(value: Any) -> Array | None:
-    return None if value is None else np.asarray(value.data if isinstance(value, Tensor) else value)
+    return None if value is None else array_of(value.data if isinstance(value, Tensor) else value)
 
 
 class _Weighted(Loss):

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from convkit._core.device import Remote, named
 from convkit._core.typing import Array, DTypeLike
 from convkit.autodiff import Tensor
+from convkit.autodiff.places import array_of, brought
 from convkit.autodiff.tape import Leaf
 from convkit.nn.passes import REFUSED, Passes
 
@@ -201,7 +203,8 @@ class Module(Passes):
         Names, order and layouts are PyTorch's: ``{name: torch.from_numpy(a) for name, a in model.state_dict().items()}`` is
         what the same model there loads.
         """
-        return {name: np.array(_numbers(getattr(module, key)), order="C") for name, module, key in self._state()}
+        return {name: np.array(brought(_numbers(getattr(module, key)), "cpu"), order="C")
+                for name, module, key in self._state()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Keys:
         """Copy numbers into the parameters and buffers that bear their names.
@@ -242,7 +245,7 @@ class Module(Passes):
             told = [f"{word} {', '.join(names)}" for word, names in words if names]
             raise KeyError(f"the state does not fit {type(self).__name__}: {'; '.join(told)}. Build the model as it was built "
                            "when the state was taken, or pass strict=False to load what fits")
-        found = {name: np.asarray(_numbers(state_dict[name])) for name in places if name in state_dict}
+        found = {name: array_of(_numbers(state_dict[name])) for name in places if name in state_dict}
         wrong = [f"{name} has shape {array.shape}, the model {shape}" for name, array in found.items()
                  if array.shape != (shape := np.shape(_numbers(getattr(*places[name]))))]
         if wrong:
@@ -258,8 +261,36 @@ class Module(Passes):
                 if isinstance(value, Parameter):
                     value.data = value.data.astype(dtype, copy=False)
                 elif key in module._buffers and value is not None and value.dtype.kind == "f":
-                    setattr(module, key, value.astype(dtype) if isinstance(value, np.ndarray) else
-                            Tensor(value.data.astype(dtype)))
+                    setattr(module, key, Tensor(value.data.astype(dtype)) if isinstance(value, Tensor) else
+                            value.astype(dtype))
+        return self
+
+    def to(self: Self, device: Any) -> Self:
+        """Bring parameters, their gradients and the buffers of floating point to a place; return itself.
+
+        Inputs have to be brought there too, as Tensors (`Tensor.to`); `convkit.training` does so for each batch. An optimizer
+        follows at its next step. `state_dict` gives NumPy arrays in any case, and `load_state_dict` takes them.
+
+        Parameters
+        ----------
+        device : {"cuda", "cpu"}
+            The memory of a CUDA device, or of the host.
+
+        Raises
+        ------
+        ImportError, RuntimeError
+            For "cuda" without the extra cu12 or cu13, and without a device.
+        """
+        place = named(device)
+        for module in self.modules():
+            for key, value in list(vars(module).items()):
+                if isinstance(value, Parameter):
+                    gradient = value.grad
+                    value.data = brought(value.data, place)
+                    if gradient is not None:
+                        value.grad = brought(gradient, place)
+                elif key in module._buffers and value is not None and value.dtype.kind == "f":
+                    setattr(module, key, value.to(place) if isinstance(value, Tensor) else brought(value, place))
         return self
 
     def double(self: Self) -> Self:
@@ -342,9 +373,9 @@ def _write(module: Module, key: str, array: Array) -> None:
     """Copy an array into a parameter or buffer, in place where it can be written to."""
     value = getattr(module, key)
     data = _numbers(value)
-    if not data.flags.writeable:  # made within `shapes_only`
+    if isinstance(data, np.ndarray) and not data.flags.writeable:  # made within `shapes_only`
         value.data = np.array(array, data.dtype)
         return
-    data[...] = array
+    data[...] = brought(array, "cuda" if isinstance(data, Remote) else "cpu")
     if isinstance(value, Parameter):
         value.modified()

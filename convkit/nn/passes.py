@@ -15,6 +15,7 @@ from convkit._core.memory import unshared
 from convkit._core.typing import Array
 from convkit.autodiff import Tensor, apply
 from convkit.autodiff.pairs import Pair
+from convkit.autodiff.places import array_of
 from convkit.autodiff.tape import state
 
 Pass: TypeAlias = Callable[[Array], Any]
@@ -54,7 +55,7 @@ class Passes:
 
     def computed(self, x: Any, operands: Operands, more: Mapping[str, Any]) -> Any:
         """Result for a Tensor or array, on the tape where that runs and something requires a gradient."""
-        x = x if isinstance(x, Tensor | np.ndarray) else np.asarray(x)
+        x = x if isinstance(x, Tensor | np.ndarray) else array_of(x)
         if recorded(x, *operands):
             return apply(lambda x, *arrays: self.compute(x, arrays, True, **more), x, *operands)
         tensor = isinstance(x, Tensor)
@@ -91,7 +92,7 @@ class Passes:
         if not isinstance(result, Tensor):
             raise TypeError(f"{type(self).__name__}.forward returned {type(result).__name__}; it must return a Tensor")
 
-        def back(gradient: Array) -> Array | None:
+        def back(gradient: Array) -> Any:
             result.backward(gradient)
             return start.grad
 
@@ -114,7 +115,7 @@ class Passes:
         Returns
         -------
         float
-            The loss.
+            The loss; of a model on a CUDA device this waits for it.
 
         Raises
         ------
@@ -135,7 +136,7 @@ class Passes:
             raise TypeError(f"loss={loss!r} is no loss of convkit.nn; give one such as nn.CrossEntropyLoss(), or call "
                             "backward() on your own loss of model(x)")
         try:
-            prediction, back = self.pass_through(x.data if isinstance(x, Tensor) else np.asarray(x), False)
+            prediction, back = self.pass_through(x.data if isinstance(x, Tensor) else array_of(x), False)
         except REFUSED as error:
             self.locate(error)
             raise

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from convkit._core.device import Remote
 from convkit._core.typing import Array
 from convkit.autodiff import Tensor, apply
 from convkit.autodiff.pairs import Pair
+from convkit.autodiff.places import array_of
 from convkit.nn.module import Module
 
 
@@ -29,8 +31,10 @@ class Penalty:
         """
         return apply(self._pair, *_listed(parameters))
 
-    def add_gradients(self, parameters: Module | Iterable[Any]) -> float:
+    def add_gradients(self, parameters: Module | Iterable[Any]) -> Any:
         """Add the penalty's gradients to those of the parameters, after `Sequential.loss_and_grad`, and return the penalty.
+
+        It is a float; of parameters on a CUDA device a number that waits there.
 
         Parameters
         ----------
@@ -40,21 +44,23 @@ class Penalty:
         listed = _listed(parameters)
         for parameter in listed:
             if parameter.requires_grad:
-                slope = np.asarray(self._slope(parameter.data))
+                slope = array_of(self._slope(parameter.data))
                 parameter.grad = slope if parameter.grad is None else parameter.grad + slope
         return self._value([parameter.data for parameter in listed])
 
     def _pair(self, *arrays: Array) -> Pair:
         def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-            return [np.asarray(g * self._slope(a), a.dtype) if on else None for a, on in zip(arrays, wanted, strict=True)]
+            return [array_of(g * self._slope(a)).astype(a.dtype, copy=False) if on else None
+                    for a, on in zip(arrays, wanted, strict=True)]
 
-        return np.asarray(self._value(arrays), np.result_type(*arrays)), vjp
+        return array_of(self._value(arrays)).astype(np.result_type(*(a.dtype for a in arrays)), copy=False), vjp
 
-    def _value(self, arrays: Sequence[Array]) -> float:
+    def _value(self, arrays: Sequence[Any]) -> Any:
         # In float64: a sum of a million squares in float32 is right to three digits only.
-        absolute = sum(float(np.abs(a).sum(dtype=np.float64)) for a in arrays) if self._l1 else 0.0
-        squares = sum(float(np.square(a, dtype=np.float64).sum()) for a in arrays) if self._l2 else 0.0
-        return self._l1 * absolute + self._l2 * squares
+        absolute = sum(np.abs(a).sum(dtype=np.float64) for a in arrays) if self._l1 else 0.0
+        squares = sum(np.square(a, dtype=np.float64).sum() for a in arrays) if self._l2 else 0.0
+        value = self._l1 * absolute + self._l2 * squares
+        return value if isinstance(value, Remote) else float(value)
 
     def _slope(self, array: Array) -> Array:
         slope = 2 * self._l2 * array

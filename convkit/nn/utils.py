@@ -8,17 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from convkit._core.typing import Array
 from convkit.autodiff import Tensor, concatenate
+from convkit.autodiff.places import brought
+from convkit.engines.places import place_of
 
 
-def _gradients(parameters: Tensor | Iterable[Any]) -> list[Array]:
+def _gradients(parameters: Tensor | Iterable[Any]) -> list[Any]:
     listed = [parameters] if isinstance(parameters, Tensor) else parameters
     return [p.grad for p in listed if p.grad is not None]
 
 
+def _engine(gradients: list[Any]) -> Any:
+    """What changes gradients, where they lie."""
+    return place_of(gradients[0] if gradients else None).update
+
+
 def clip_grad_norm_(parameters: Tensor | Iterable[Any], max_norm: float, norm_type: float = 2.0,
-                    error_if_nonfinite: bool = False) -> float:
+                    error_if_nonfinite: bool = False) -> Any:
     """Scale all gradients so that their norm, taken together, is at most `max_norm`.
 
     They are multiplied by ``min(1, max_norm / (norm + 1e-6))``, in place, between `backward` and the optimizer's step.
@@ -37,7 +43,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Any], max_norm: float, norm_ty
     Returns
     -------
     float
-        The norm before.
+        The norm before; on a CUDA device a number that waits there, for which ``float(norm)`` waits.
 
     Raises
     ------
@@ -63,18 +69,12 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Any], max_norm: float, norm_ty
         if not value > 0:
             raise ValueError(f"{name}={value!r} is not allowed; it must be above 0")
     gradients = _gradients(parameters)
-    if norm_type == math.inf:
-        norm = max((float(np.abs(g).max(initial=0)) for g in gradients), default=0.0)
-    else:
-        # In float64, and not by a BLAS, whose sums depend on its threads.
-        power = np.square if norm_type == 2 else lambda g, dtype: np.abs(g, dtype=dtype) ** norm_type
-        norm = sum(float(power(g, dtype=np.float64).sum()) for g in gradients) ** (1 / norm_type)
+    engine = _engine(gradients)
+    norm = engine.norm(gradients, norm_type) if gradients else 0.0
     if error_if_nonfinite and not math.isfinite(norm):
         raise RuntimeError(f"the gradients have the norm {norm}, and cannot be scaled; look for a rate that is too high, or "
                            "leave error_if_nonfinite=False to go on")
-    factor = min(1.0, max_norm / (norm + 1e-6)) if not math.isnan(norm) else norm
-    for gradient in gradients:
-        gradient *= factor
+    engine.limit(gradients, norm, max_norm)
     return norm
 
 
@@ -105,8 +105,8 @@ def clip_grad_value_(parameters: Tensor | Iterable[Any], clip_value: float) -> N
     """
     if not clip_value >= 0:
         raise ValueError(f"clip_value={clip_value!r} is not allowed; it must be 0 or more")
-    for gradient in _gradients(parameters):
-        np.clip(gradient, -clip_value, clip_value, out=gradient)
+    gradients = _gradients(parameters)
+    _engine(gradients).clip(gradients, clip_value)
 
 
 def parameters_to_vector(parameters: Iterable[Any]) -> Any:
@@ -156,7 +156,7 @@ def vector_to_parameters(vec: Any, parameters: Iterable[Any]) -> None:
     (array([[1., 2.]], dtype=float32), array([3.], dtype=float32))
     """
     listed = list(parameters)
-    numbers = np.asarray(vec.data if isinstance(vec, Tensor) else vec)
+    numbers = np.asarray(brought(vec.data, "cpu") if isinstance(vec, Tensor) else vec)
     if numbers.shape != (count := sum(p.numel() for p in listed),):
         raise ValueError(f"vec has shape {numbers.shape}, and the parameters have {count} numbers; give an array of shape "
                          f"({count},)")

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from convkit._core.typing import Array
 from convkit.autodiff import Tensor
-from convkit.engines.update import places, walk
+from convkit.autodiff.places import brought
+from convkit.engines.places import place_of
 
 
 class Memory(NamedTuple):
@@ -19,7 +20,7 @@ class Memory(NamedTuple):
 
 
 class Flat:
-    """Makes the data of `parameters` views of one buffer, in their order.
+    """Makes the data of `parameters`, all in one place, views of one buffer, in their order.
 
     `remembered` is what is known from a former layout, by the id of a parameter.
     """
@@ -27,7 +28,8 @@ class Flat:
     def __init__(self, parameters: Sequence[Tensor], remembered: Mapping[int, Memory]) -> None:
         self.parameters = parameters
         dtype, self._shapes = parameters[0].dtype, [p.shape for p in parameters]
-        self.places = places([p.numel() for p in parameters], dtype)
+        self.update, device = place_of(parameters[0].data).update, parameters[0].device
+        self.places = self.update.places([p.numel() for p in parameters], dtype)
         self.buffer = self.places.buffer(dtype, 0)
         self.views = self.places.views(self.buffer, self._shapes)
         self.steps = [0] * len(parameters)
@@ -38,7 +40,7 @@ class Flat:
             if id(parameter) in remembered:
                 self.steps[i], arrays = remembered[id(parameter)]
                 for name, array in arrays.items():
-                    self._remember(name)[1][i][...] = array
+                    self._remember(name)[1][i][...] = brought(array, device)
 
     def _remember(self, name: str) -> tuple[Array, list[Array]]:
         if name not in self._memory:
@@ -77,7 +79,7 @@ class Flat:
         """Take over numbers that were put in the place of the views; False where the buffer cannot hold them."""
         for parameter, view in zip(self.parameters, self.views, strict=True):
             if parameter.data is not view:
-                if parameter.dtype != view.dtype or parameter.shape != view.shape:
+                if (type(parameter.data), parameter.dtype, parameter.shape) != (type(view), view.dtype, view.shape):
                     return False
                 view[...] = parameter.data
                 parameter.data = view
@@ -106,6 +108,7 @@ class Run(NamedTuple):
         flat = self.flat
         memories = [flat.memory(name) if name else flat.buffer[:0] for name in names]
         here = slice(self.first, self.last)
-        walk(kernel, flat.buffer, self.gradients, flat.places.starts[here], flat.places.sizes[here], memories, factors)
+        starts, sizes = flat.places.starts[here], flat.places.sizes[here]
+        flat.update.walk(kernel, flat.buffer, self.gradients, starts, sizes, memories, factors)
         if names:
             flat.steps[here] = [self.steps + 1] * (self.last - self.first)

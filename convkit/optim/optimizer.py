@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from convkit.autodiff import Tensor
+from convkit.autodiff.places import array_of, brought
 from convkit.optim.flat import Flat, Memory, Run
 
 _BUILT = (np.dtype(np.float32), np.dtype(np.float64))
@@ -179,7 +180,7 @@ class Optimizer:
                 if id(p) in remembered:
                     steps, arrays = remembered[id(p)]
                     state[n] = {"step": np.array(float(steps))} if self.counts else {}
-                    state[n].update({name: array.copy() for name, array in arrays.items()})
+                    state[n].update({name: np.array(brought(array, "cpu")) for name, array in arrays.items()})
             groups.append({**group, "params": numbers})
             number += len(numbers)
         return {"state": state, "param_groups": groups}
@@ -225,7 +226,7 @@ class Optimizer:
 
     def _memory(self, n: int, parameter: Tensor, saved: Mapping[str, Any], names: tuple[str, ...]) -> Memory:
         """What a state says of the n-th parameter."""
-        arrays = {name: np.asarray(value) for name, value in saved.items() if value is not None}
+        arrays = {name: array_of(value) for name, value in saved.items() if value is not None}
         steps = int(arrays.pop("step", -1 if self.counts else 1)) if arrays else 0
         if steps == 0:
             return Memory(0, {})
@@ -249,7 +250,8 @@ class Optimizer:
 
 
 def _laid_out(params: list[Tensor], remembered: Mapping[int, Memory]) -> list[Flat]:
-    """Parameters in a buffer for each dtype."""
-    return [Flat(members, remembered) for dtype in _BUILT if (members := [p for p in params if p.dtype == dtype])]
+    """Parameters in a buffer for each place and dtype."""
+    return [Flat(members, remembered) for device in ("cpu", "cuda") for dtype in _BUILT
+            if (members := [p for p in params if p.dtype == dtype and p.device == device])]
 
 

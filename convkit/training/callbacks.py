@@ -32,7 +32,7 @@ class Run:
     step : int
         Step in the epoch, from 1.
     loss : float
-        The last batch's.
+        The last batch's; of a model on a CUDA device a number that waits there, for which ``float(loss)`` waits.
     stop : bool
         Set it to end the run after this epoch.
     """
@@ -43,7 +43,7 @@ class Run:
     history: History = field(default_factory=History)
     epoch: int = 0
     step: int = 0
-    loss: float = 0.0
+    loss: Any = 0.0
     stop: bool = False
 
 
@@ -175,7 +175,7 @@ class StepLosses(Callback):
             raise ValueError(f"every={every!r} must be 1 or more steps")
         self.every, self.say = every, say
         self.means: list[tuple[int, int, float]] = []
-        self._sum = 0.0
+        self._sum: Any = 0.0
 
     def after_step(self, run: Run) -> None:
         """Add the loss, and print where a line is due."""
@@ -183,10 +183,11 @@ class StepLosses(Callback):
             self._sum = 0.0
             if run.epoch == 1:
                 self.means = []
-        self._sum += run.loss
+        self._sum = self._sum + run.loss
         if run.step % self.every == 0:
-            self.means.append((run.epoch, run.step, self._sum / self.every))
-            self.say(f"[{run.epoch}, {run.step:5d}] loss: {self._sum / self.every:.3f}")
+            mean = float(self._sum) / self.every
+            self.means.append((run.epoch, run.step, mean))
+            self.say(f"[{run.epoch}, {run.step:5d}] loss: {mean:.3f}")
             self._sum = 0.0
 
     def state_dict(self) -> dict[str, Any]:

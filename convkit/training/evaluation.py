@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convkit._core.device import Remote
 from convkit._core.typing import Array, IntArray
 from convkit.autodiff import Tensor, no_grad
+from convkit.autodiff.places import array_of, brought
+from convkit.engines.places import place_of
 from convkit.nn import CrossEntropyLoss, Module
 
 
@@ -20,9 +23,21 @@ class Evaluation(NamedTuple):
     accuracy: float | None
 
 
-def array(value: Any) -> Array:
-    """The numbers of an array or Tensor."""
-    return np.asarray(value.data if isinstance(value, Tensor) else value)
+def array(value: Any) -> Any:
+    """The numbers of an array or Tensor, where they lie."""
+    return array_of(value.data if isinstance(value, Tensor) else value)
+
+
+def fetched(value: Any) -> Array:
+    """The numbers of an array or Tensor in the memory of the host."""
+    found: Array = brought(array(value), "cpu")
+    return found
+
+
+def placed(model: Module, value: Any) -> Any:
+    """The numbers of an array or Tensor where the parameters of a model lie."""
+    first = next(model.parameters(), None)
+    return array(value) if first is None else brought(array(value), first.device)
 
 
 def dtype_of(model: Module) -> np.dtype[Any]:
@@ -39,11 +54,14 @@ def batches(x: Any, y: Any, size: int) -> Iterator[tuple[Array, Array]]:
         yield x[start : start + size], y[start : start + size]
 
 
-def right(scores: Array, labels: Array) -> int | None:
-    """How many of the largest scores (N, classes) are those of the labels (N,); None where the targets are no classes."""
+def right(scores: Any, labels: Any) -> Any:
+    """How many of the largest scores (N, classes) are those of the labels (N,); None where the targets are no classes.
+
+    Of scores on a device a number that waits there.
+    """
     if scores.ndim != 2 or labels.ndim != 1 or labels.dtype.kind not in "iu":
         return None
-    return int(np.count_nonzero(scores.argmax(1) == labels))
+    return place_of(scores).right(scores, labels)
 
 
 @contextmanager
@@ -88,16 +106,16 @@ def predict(model: Module, x: Any, batch_size: int = 256) -> Array:
     >>> training.predict(nn.Linear(4, 2), np.zeros((1000, 4), "float32")).shape
     (1000, 2)
     """
-    given = array(x)
+    given = fetched(x)
     if not given.ndim or not len(given):
         raise ValueError(f"x has shape {given.shape}; give at least one item, the axis of items first")
     with evaluating(model):
-        return np.concatenate([array(model(part.astype(dtype_of(model), copy=False)))
+        return np.concatenate([fetched(model(placed(model, part.astype(dtype_of(model), copy=False))))
                                for part, _ in batches(given, given, batch_size)])
 
 
 def evaluate(model: Module, data: Any, loss: Callable[..., Any] | None = None, batch_size: int = 256) -> Evaluation:
-    """Loss and accuracy of a model, as after `eval`.
+    """Loss and accuracy of a model, as after `eval`. Batches are brought to where the model lies.
 
     Parameters
     ----------
@@ -130,22 +148,54 @@ def evaluate(model: Module, data: Any, loss: Callable[..., Any] | None = None, b
     0.6666666666666666
     """
     compute = CrossEntropyLoss() if loss is None else loss
-    total, hits, count = 0.0, 0, 0
-    told = True
+    sums = Sums()
     with evaluating(model):
         for x, y in pairs(model, data, batch_size):
-            scores = array(model(x))
-            total += float(array(compute(Tensor(scores), y))) * len(scores)
-            found = right(scores, array(y))
-            told, hits, count = told and found is not None, hits + (found or 0), count + len(scores)
-    if not count:
+            scores = array(model(placed(model, x)))
+            sums.add(number(compute(Tensor(scores), y)), scores, y)
+    if not sums.items:
         raise ValueError("data has no items to evaluate the model on; give at least one")
-    return Evaluation(total / count, hits / count if told else None)
+    return Evaluation(sums.loss, sums.accuracy)
+
+
+def number(loss: Any) -> Any:
+    """A loss as a float; on a device as a number that waits there."""
+    found = array(loss)
+    return found if isinstance(found, Remote) else float(found)
+
+
+class Sums:
+    """Losses and right answers over batches, added up where they lie: asking for their means waits for a device."""
+
+    def __init__(self) -> None:
+        self.items = 0
+        self._loss: Any = 0.0
+        self._right: Any = 0
+
+    def add(self, loss: Any, scores: Any, labels: Any) -> None:
+        """Add a batch: its mean loss as `number` gives it, and whether its scores are right where `labels` are classes."""
+        count = len(scores)
+        self.items += count
+        if isinstance(loss, Remote):  # adds float32 up in float64, as Python does here
+            loss = array(loss).astype(np.float64)
+        self._loss = self._loss + loss * count
+        found = None if self._right is None else right(scores, array(labels))
+        self._right = None if found is None else self._right + found
+
+    @property
+    def loss(self) -> float:
+        """The mean loss."""
+        return float(self._loss) / self.items
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of right answers; None where the labels of a batch were no classes."""
+        return None if self._right is None else float(self._right) / self.items
 
 
 def arrays_of(model: Module, data: tuple[Any, Any]) -> tuple[Array, Array]:
     """Inputs and targets given as arrays: as many of one as of the other, the inputs in the model's dtype."""
-    x, y = (array(value) for value in data)
+    x, y = (fetched(value) for value in data)
     if not x.ndim or not y.ndim or len(x) != len(y) or not len(x):
         raise ValueError(f"data has inputs of shape {x.shape} and targets of shape {y.shape}; give as many of one as of the "
                          "other, at least one, the axis of items first")

@@ -12,14 +12,18 @@ from typing import Any
 import numpy as np
 
 from convkit import nn, optim
+from convkit._core.device import Remote
 from convkit.data import ArrayLoader
 from convkit.training.arguments import check_parts, check_validation, each_batch
 from convkit.training.callbacks import Callback, Run
 from convkit.training.checkpoint import Checkpoints
-from convkit.training.evaluation import array, arrays_of, evaluate, is_pair, right
+from convkit.training.evaluation import Sums, arrays_of, evaluate, is_pair
 from convkit.training.history import History
 from convkit.training.progress import Progress
 from convkit.training.step import DivergenceError, forward, largest, recover
+
+# Steps after which the loss of a model on a device is looked at, which waits for it.
+LOOKS = 100
 
 
 def fit(model: nn.Module, data: Any, *, loss: Callable[..., Any] | None = None, optimizer: optim.Optimizer | None = None,
@@ -27,8 +31,9 @@ def fit(model: nn.Module, data: Any, *, loss: Callable[..., Any] | None = None, 
         scheduler_every: str | None = None, penalty: Any = None, clip_norm: float | None = None,
         callbacks: Sequence[Callback] = (), checkpoints: str | Path | None = None, resume: bool = False,
         progress: bool | None = None) -> History:
-    """Train a model.
+    """Train a model, where it lies.
 
+    Batches are brought to a model on a CUDA device, and its losses stay there until they are shown, and for 100 steps at most.
     Afterwards the model is in `eval` mode. Batch norms whose parameters are all frozen use their running statistics and keep
     them while the rest is trained. Random numbers of layers are those of `convkit.nn.manual_seed`.
 
@@ -82,7 +87,8 @@ def fit(model: nn.Module, data: Any, *, loss: Callable[..., Any] | None = None, 
         For an argument of another kind.
     DivergenceError
         When the loss becomes NaN or infinite, with the step, the rate, and the layer of the largest gradient. The parameters
-        are as they were before that step, or if the step before had spoilt them, as they were before that epoch.
+        are as they were before that step, or if the step before had spoilt them, as they were before that epoch; on a
+        device, where it is noticed later, they are those of the epoch's start if any is spoilt.
     ValueError
         For data and settings that do not fit, and checkpoints that cannot be read or are there without ``resume=True``.
 
@@ -192,29 +198,32 @@ class _Trainer:
         self.train_mode()
         run.epoch, run.step = run.epoch + 1, 0
         before = self.model.state_dict()
-        total, hits, count, told = 0.0, 0, 0, True
+        sums = Sums()
         bar.start_epoch()
         for x, y in self.data:
             scores = self.step(run, x, y, before)
-            total, count = total + run.loss * len(scores), count + len(scores)
-            found = right(scores, array(y)) if told else None
-            told, hits = found is not None, hits + (found or 0)
+            sums.add(run.loss, scores, y)
+            if isinstance(run.loss, Remote) and run.step % LOOKS == 0 and not math.isfinite(sums.loss):
+                raise self.diverged(run, before)
             for callback in self.callbacks:
                 callback.after_step(run)
-            bar.update(run.epoch, run.step, count, total / count, hits / count if told else None)
-        if not count:
+            bar.update(run.epoch, run.step, sums)
+        if not sums.items:
             raise ValueError("data gave no batch in this epoch; it must hold at least one, and give its batches anew each time "
                              "it is looped over, which a generator does not")
-        return {"epoch": run.epoch, "loss": total / count} | ({"accuracy": hits / count} if told else {})
+        if isinstance(run.loss, Remote) and not math.isfinite(sums.loss):
+            raise self.diverged(run, before)
+        accuracy = sums.accuracy
+        return {"epoch": run.epoch, "loss": sums.loss} | ({} if accuracy is None else {"accuracy": accuracy})
 
     def step(self, run: Run, x: Any, y: Any, before: Any) -> Any:
         """One step on a batch, whose scores it returns; `before` is the model at the start of the epoch."""
         scores = None
 
-        def closure() -> float:
+        def closure() -> Any:
             nonlocal scores
             run.loss, scores, backward = forward(self.model, self.loss, x, y)
-            if not math.isfinite(run.loss):
+            if not isinstance(run.loss, Remote) and not math.isfinite(run.loss):
                 raise _NoNumberError  # with the gradients of the step before in their place
             self.drop_gradients()
             backward()
@@ -237,9 +246,10 @@ class _Trainer:
         """What went wrong, in words, with the model brought back to what it was."""
         rate = _rate(self.optimizer)
         layer, length = largest(self.names, [p.grad for p in self.parameters])
+        when = "by step" if isinstance(run.loss, Remote) else "step"
         cause = (f"The largest gradient of the step before was that of {layer}, of length {length:.3g}." if layer else
                  "It was the first step: look for NaN and huge numbers in the data.")
         return DivergenceError(
-            f"the loss became {run.loss} in epoch {run.epoch}, step {run.step}, at learning rate {rate:g}. {cause} What helps: "
-            f"a smaller rate, clip_norm=1, inputs of mean 0 and deviation 1. Now {recover(self.model, before)}",
+            f"the loss became {run.loss} in epoch {run.epoch}, {when} {run.step}, at learning rate {rate:g}. {cause} What "
+            f"helps: a smaller rate, clip_norm=1, inputs of mean 0 and deviation 1. Now {recover(self.model, before)}",
             run.epoch, run.step, rate, layer)

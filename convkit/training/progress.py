@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import Any
 
+from convkit.training.evaluation import Sums
+
 # A bar that is drawn anew more often than this takes time from the training.
 PAUSE = 0.1
 
@@ -52,12 +54,13 @@ class Progress:
         """Begin to count images per second."""
         self.begin = time.perf_counter()
 
-    def update(self, epoch: int, step: int, items: int, loss: float, accuracy: float | None) -> None:
+    def update(self, epoch: int, step: int, sums: Sums) -> None:
         """Show how many items of an epoch are done, and the means over them; at most ten times a second."""
         now = time.perf_counter()
         if self.bar is None or (now < self.next and step != self.steps):
             return
         self.next = now + PAUSE
+        accuracy = sums.accuracy
         share = "" if accuracy is None else f"  accuracy {100 * accuracy:.1f} %"
-        words = f"loss {loss:.4f}{share}  {items / max(now - self.begin, 1e-9):.0f} images/s"
+        words = f"loss {sums.loss:.4f}{share}  {sums.items / max(now - self.begin, 1e-9):.0f} images/s"
         self.bar.update(self.task, completed=(epoch - 1) * (self.steps or 0) + step, epoch=epoch, words=words)

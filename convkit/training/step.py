@@ -13,7 +13,7 @@ from convkit.autodiff import Tensor
 from convkit.nn import Module
 from convkit.nn.losses import Loss
 from convkit.nn.passes import REFUSED
-from convkit.training.evaluation import array
+from convkit.training.evaluation import fetched, number, placed
 
 
 class DivergenceError(ArithmeticError):
@@ -34,13 +34,14 @@ class DivergenceError(ArithmeticError):
         self.epoch, self.step, self.lr, self.layer = epoch, step, lr, layer
 
 
-def forward(model: Module, loss: Callable[..., Any], x: Any, y: Any) -> tuple[float, Array, Callable[[], None]]:
+def forward(model: Module, loss: Callable[..., Any], x: Any, y: Any) -> tuple[Any, Any, Callable[[], None]]:
     """Loss of a batch, the model's results, and a function that adds the gradients to those of the parameters.
 
-    By the modules' own ways back where they have some (`Sequential` and the layers), by a tape elsewhere.
+    By the modules' own ways back where they have some (`Sequential` and the layers), by a tape elsewhere. Of a model on a
+    device the loss is a number that waits there.
     """
     try:
-        results, back = model.pass_through(array(x), False)
+        results, back = model.pass_through(placed(model, x), False)
     except REFUSED as error:
         model.locate(error)
         raise
@@ -51,7 +52,7 @@ def forward(model: Module, loss: Callable[..., Any], x: Any, y: Any) -> tuple[fl
             if back is not None:
                 back(gradient)
 
-        return float(value), results, passed
+        return number(value), results, passed
     start = Tensor(results, requires_grad=True)
     result = loss(start, y)
     if not isinstance(result, Tensor) or result.shape:
@@ -63,13 +64,13 @@ def forward(model: Module, loss: Callable[..., Any], x: Any, y: Any) -> tuple[fl
         if back is not None and start.grad is not None:
             back(start.grad)
 
-    return float(result.data), results, backward
+    return number(result), results, backward
 
 
 def largest(names: Sequence[str], gradients: Sequence[Array | None]) -> tuple[str, float]:
     """Layer of the largest gradient and that gradient's length; no layer where there are no gradients."""
     with np.errstate(over="ignore", invalid="ignore"):
-        lengths = {name: float(np.linalg.norm(g.astype(np.float64).ravel()))
+        lengths = {name: float(np.linalg.norm(fetched(g).astype(np.float64).ravel()))
                    for name, g in zip(names, gradients, strict=True) if g is not None}
     if not lengths:
         return "", 0.0

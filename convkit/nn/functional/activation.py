@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
-import numpy as np
-
-from convkit._core.memory import empty
-from convkit._core.typing import Array
 from convkit.autodiff import apply, tanh
 from convkit.autodiff.pairs import Pair, axes_of
 from convkit.autodiff.pairs import tanh as tanh_pair
-from convkit.engines.pieces import flat
-from convkit.kernels.activation import rectify, rectify_gradient
+from convkit.engines.places import place_of
 from convkit.nn.functional.operands import numbers
 
 __all__ = ["elu", "elu_pair", "gelu", "gelu_pair", "leaky_relu", "leaky_relu_pair", "log_softmax", "log_softmax_pair", "relu",
@@ -23,20 +16,10 @@ __all__ = ["elu", "elu_pair", "gelu", "gelu_pair", "leaky_relu", "leaky_relu_pai
 Kind = TypeVar("Kind")
 
 
-def masked(g: Any, y: Array) -> Array:
-    """The gradient `g` of a rectifier's result `y`, handed on to what it rectified."""
-    g = np.asarray(g, y.dtype)
-    result = empty(y.shape, y.dtype)
-    rectify_gradient(flat(g), flat(y), result.reshape(-1))
-    return result
-
-
 def relu_pair(x: Any) -> Pair:
     """The positive part."""
-    x = numbers(x)
-    y = empty(x.shape, x.dtype)
-    rectify(flat(x), y.reshape(-1))
-    return y, lambda g, wanted: (masked(g, y),)
+    y, back = place_of(x).activation.relu(numbers(x))
+    return y, lambda g, wanted: (back(g),)
 
 
 def relu(input: Kind, inplace: bool = False) -> Kind:
@@ -55,10 +38,8 @@ def relu(input: Kind, inplace: bool = False) -> Kind:
 
 def leaky_relu_pair(x: Any, *, negative_slope: float = 0.01) -> Pair:
     """`x`, where it is negative multiplied by a slope."""
-    x = numbers(x)
-    slope = x.dtype.type(negative_slope)
-    factor = np.where(x > 0, x.dtype.type(1), slope)
-    return x * factor, lambda g, wanted: (g * factor,)
+    y, back = place_of(x).activation.leaky_relu(numbers(x), negative_slope)
+    return y, lambda g, wanted: (back(g),)
 
 
 def leaky_relu(input: Kind, negative_slope: float = 0.01, inplace: bool = False) -> Kind:
@@ -75,14 +56,8 @@ def leaky_relu(input: Kind, negative_slope: float = 0.01, inplace: bool = False)
 
 def elu_pair(x: Any, *, alpha: float = 1.0) -> Pair:
     """`x`, where it is negative an exponential that tends to -alpha."""
-    x = numbers(x)
-    scale = x.dtype.type(alpha)
-    y = np.where(x > 0, x, scale * np.expm1(np.minimum(x, 0)))
-
-    def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        return (np.where(x > 0, g, g * (y + scale)),)
-
-    return y, vjp
+    y, back = place_of(x).activation.elu(numbers(x), alpha)
+    return y, lambda g, wanted: (back(g),)
 
 
 def elu(input: Kind, alpha: float = 1.0, inplace: bool = False) -> Kind:
@@ -104,26 +79,12 @@ def elu(input: Kind, alpha: float = 1.0, inplace: bool = False) -> Kind:
 
 def gelu_pair(x: Any, *, approximate: str = "none") -> Pair:
     """`x` times the normal distribution function of it, exact or by a hyperbolic tangent."""
-    from scipy.special import ndtr
-
-    x = numbers(x)
-    if approximate == "none":
-        below = ndtr(x)
-        y = x * below
-
-        def slope() -> Array:
-            density = np.exp(-0.5 * x * x) * x.dtype.type(1 / math.sqrt(2 * math.pi))
-            return np.asarray(below + x * density)
-    elif approximate == "tanh":
-        a, b = x.dtype.type(math.sqrt(2 / math.pi)), x.dtype.type(0.044715)
-        bent = np.tanh(a * (x + b * x * x * x))
-        y = 0.5 * x * (1 + bent)
-
-        def slope() -> Array:
-            return np.asarray(0.5 * (1 + bent) + 0.5 * x * (1 - bent * bent) * a * (1 + 3 * b * x * x))
-    else:
+    if approximate not in ("none", "tanh"):
         raise ValueError(f"approximate={approximate!r} is not known; it may be 'none' or 'tanh'")
-    return y, lambda g, wanted: (g * slope(),)
+    engine = place_of(x).activation
+    function = engine.gelu if approximate == "none" else engine.gelu_tanh
+    y, back = function(numbers(x))
+    return y, lambda g, wanted: (back(g),)
 
 
 def gelu(input: Kind, approximate: str = "none") -> Kind:
@@ -161,10 +122,8 @@ def gelu(input: Kind, approximate: str = "none") -> Kind:
 
 def sigmoid_pair(x: Any) -> Pair:
     """The logistic function."""
-    from scipy.special import expit
-
-    y = expit(numbers(x))
-    return y, lambda g, wanted: (g * (y * (1 - y)),)
+    y, back = place_of(x).activation.sigmoid(numbers(x))
+    return y, lambda g, wanted: (back(g),)
 
 
 def sigmoid(input: Kind) -> Kind:
@@ -181,16 +140,9 @@ def sigmoid(input: Kind) -> Kind:
 
 def softmax_pair(x: Any, *, dim: int) -> Pair:
     """Exponentials along an axis, divided by their sum."""
-    x = numbers(x)
     axis, = axes_of(dim, x.ndim)
-    y = np.exp(x - x.max(axis, keepdims=True))
-    y /= y.sum(axis, keepdims=True)
-
-    def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        weighed = g * y
-        return (weighed - y * weighed.sum(axis, keepdims=True),)
-
-    return y, vjp
+    y, back = place_of(x).activation.softmax(numbers(x), axis)
+    return y, lambda g, wanted: (back(g),)
 
 
 def softmax(input: Kind, dim: int) -> Kind:
@@ -225,15 +177,9 @@ def softmax(input: Kind, dim: int) -> Kind:
 
 def log_softmax_pair(x: Any, *, dim: int) -> Pair:
     """Logarithms of `softmax`, without taking it first."""
-    x = numbers(x)
     axis, = axes_of(dim, x.ndim)
-    y = x - x.max(axis, keepdims=True)
-    y -= np.log(np.exp(y).sum(axis, keepdims=True))
-
-    def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        return (g - np.exp(y) * np.sum(g, axis, keepdims=True),)
-
-    return y, vjp
+    y, back = place_of(x).activation.log_softmax(numbers(x), axis)
+    return y, lambda g, wanted: (back(g),)
 
 
 def log_softmax(input: Kind, dim: int) -> Kind:

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
-import numpy as np
-
-from convkit._core.memory import empty
 from convkit._core.workers import available
 from convkit.autodiff import apply
 from convkit.autodiff.pairs import Pair
-from convkit.engines import pool
+from convkit.engines.places import place_of
+from convkit.engines.pool import Means
 from convkit.nn.functional.operands import numbers, setting, several
 from convkit.nn.functional.pool import counts_of, planes_of, windows_of
 
@@ -20,8 +18,8 @@ Kind = TypeVar("Kind")
 
 
 @lru_cache(maxsize=512, typed=True)
-def _average(dims: int, x: tuple[int, ...], kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
-             count_include_pad: bool, divisor_override: int | None) -> tuple[pool.PreparedMean, tuple[int, ...]]:
+def _average(place: Any, dims: int, x: tuple[int, ...], kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
+             count_include_pad: bool, divisor_override: int | None) -> tuple[Any, tuple[int, ...]]:
     """An average pooling prepared for inputs of a shape, and the shape of its results."""
     name = f"avg_pool{dims}d"
     lengths, shape = planes_of(name, x, dims)
@@ -39,11 +37,11 @@ def _average(dims: int, x: tuple[int, ...], kernel_size: Any, stride: Any, paddi
         divisors.append(padded if count_include_pad else tuple(b - a for a, b in inside))
     if divisor_override is not None:
         divisors = [(1,) * len(c) for c in divisors[:-1]] + [(divisor_override,) * len(divisors[-1])]
-    return pool.prepare_mean(pool.Means(shape, tuple(edges), tuple(divisors))), (*x[:-dims], *counts)
+    return place.pool.prepare_mean(Means(shape, tuple(edges), tuple(divisors))), (*x[:-dims], *counts)
 
 
 @lru_cache(maxsize=512, typed=True)
-def _adaptive(dims: int, x: tuple[int, ...], output_size: Any) -> tuple[pool.PreparedMean, tuple[int, ...]]:
+def _adaptive(place: Any, dims: int, x: tuple[int, ...], output_size: Any) -> tuple[Any, tuple[int, ...]]:
     """An average pooling to given sizes prepared for inputs of a shape, and the shape of its results."""
     lengths, shape = planes_of(f"adaptive_avg_pool{dims}d", x, dims)
     given = output_size if isinstance(output_size, tuple) else (output_size,) * dims
@@ -53,20 +51,20 @@ def _adaptive(dims: int, x: tuple[int, ...], output_size: Any) -> tuple[pool.Pre
     edges = tuple(tuple((i * n // o, -(-(i + 1) * n // o)) for i in range(o)) for n, o in zip(lengths, sizes, strict=True))
     counts = tuple(tuple(b - a for a, b in e) for e in edges)
     missing = 3 - dims
-    means = pool.Means(shape, (((0, 1),),) * missing + edges, ((1,),) * missing + counts)
-    return pool.prepare_mean(means), (*x[:-dims], *sizes)
+    means = Means(shape, (((0, 1),),) * missing + edges, ((1,),) * missing + counts)
+    return place.pool.prepare_mean(means), (*x[:-dims], *sizes)
 
 
-def _mean(x: Any, plan: pool.PreparedMean, out_shape: tuple[int, ...]) -> Pair:
+def _mean(place: Any, x: Any, plan: Any, out_shape: tuple[int, ...]) -> Pair:
     """The means of windows prepared for `x`."""
     x = numbers(x)
     shape, dtype = x.shape, x.dtype
-    y, workers = empty(out_shape, dtype), available()
+    y, workers = place.empty(out_shape, dtype), available()
     plan.forward(x, y, workers)
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        result = empty(shape, dtype)
-        plan.gradient(np.asarray(g, dtype), result, workers)
+        result = place.empty(shape, dtype)
+        plan.gradient(place.array(g, dtype), result, workers)
         return (result,)
 
     return y, vjp
@@ -75,12 +73,15 @@ def _mean(x: Any, plan: pool.PreparedMean, out_shape: tuple[int, ...]) -> Pair:
 def avg_pool_pair(x: Any, *, dims: int, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                   count_include_pad: bool = True, divisor_override: int | None = None) -> Pair:
     """The mean of each window."""
-    return _mean(x, *_average(dims, x.shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override))
+    place = place_of(x)
+    return _mean(place, x, *_average(place, dims, x.shape, kernel_size, stride, padding, ceil_mode, count_include_pad,
+                                     divisor_override))
 
 
 def adaptive_avg_pool_pair(x: Any, *, dims: int, output_size: Any) -> Pair:
     """Means over windows that share out the input."""
-    return _mean(x, *_adaptive(dims, x.shape, output_size))
+    place = place_of(x)
+    return _mean(place, x, *_adaptive(place, dims, x.shape, output_size))
 
 
 avg_pool1d_pair, avg_pool2d_pair, avg_pool3d_pair = (partial(avg_pool_pair, dims=n) for n in (1, 2, 3))

@@ -11,33 +11,19 @@ import numpy as np
 from convkit._core.typing import Array, IntArray
 from convkit.autodiff import apply
 from convkit.autodiff.pairs import Pair
-from convkit.engines.pieces import flat
-from convkit.kernels.loss import cross_entropy as cross_entropy_rows
-from convkit.kernels.loss import margin as margin_rows
+from convkit.autodiff.places import array_of
+from convkit.engines import loss
+from convkit.engines.places import place_of
 from convkit.nn.functional.activation import log_softmax_pair
-from convkit.nn.functional.operands import numbers, one_of_reductions, reduced
+from convkit.nn.functional.operands import numbers, one_of_reductions
 
 __all__ = ["cross_entropy", "cross_entropy_pair", "hinge", "hinge_pair", "multi_margin_loss", "multi_margin_loss_pair",
            "nll_loss", "nll_loss_pair"]
 
 
-def _by_rows(x: Array) -> Array:
-    """Scores with the classes, axis 1, last, in a matrix; one line of scores is one row."""
-    if x.ndim <= 2:
-        return x.reshape(-1, x.shape[-1])
-    return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
-
-
-def _back(rows: Array, shape: tuple[int, ...]) -> Array:
-    """Rows of classes in the shape of the scores they came from."""
-    if len(shape) <= 2:
-        return rows.reshape(shape)
-    return np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
-
-
 def _labels(name: str, x: Array, target: Any, axes: bool = True) -> IntArray:
     """Labels as a flat array, held against the shape of the scores."""
-    labels = np.asarray(target)
+    labels = array_of(target)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"{name}: target has dtype {labels.dtype}; class labels are whole numbers"
                         + (f", or probabilities of the shape of input, {x.shape}" if name == "cross_entropy" else "")
@@ -56,18 +42,24 @@ def _labels(name: str, x: Array, target: Any, axes: bool = True) -> IntArray:
             fix = f"; give target.reshape({wanted})"
         raise ValueError(f"{name}: target has shape {labels.shape}, but input has shape {x.shape}, for which labels of shape "
                          f"{wanted} are expected: one for each item, not one per class{fix}")
-    return np.asarray(labels, np.int64).reshape(-1)
+    found: IntArray = labels.astype(np.int64, copy=False).reshape(-1)
+    return found
 
 
-def _class_weights(name: str, weight: Any, x: Array) -> tuple[Array, bool]:
-    """Weights of the classes in the dtype of the scores, and whether there are any."""
+def _classes(x: Array) -> int:
+    """How many there are."""
+    return int(x.shape[min(1, x.ndim - 1)])
+
+
+def _class_weights(name: str, weight: Any, x: Array) -> Array | None:
+    """Weights of the classes, where there are any, in the dtype of the scores."""
     if weight is None:
-        return np.empty(0, x.dtype), False
-    weights = np.asarray(weight, x.dtype)
-    classes = x.shape[min(1, x.ndim - 1)]
+        return None
+    weights: Array = place_of(x).array(weight, x.dtype)
+    classes = _classes(x)
     if weights.shape != (classes,):
         raise ValueError(f"{name}: weight has shape {weights.shape}; give one number for each of {classes} classes")
-    return weights, True
+    return weights
 
 
 def _refuse_label(name: str, labels: IntArray, classes: int, row: int, ignored: int | None) -> None:
@@ -77,23 +69,20 @@ def _refuse_label(name: str, labels: IntArray, classes: int, row: int, ignored: 
                      + ("" if ignored is None else f" (or ignore_index={ignored})"))
 
 
-def _scaled(losses: Array, gradient: Array, shape: tuple[int, ...], reduction: str, total: float, count: float) -> Pair:
-    """Reduced losses of rows, and the pair's way back from their derivatives, one row of `gradient` for each.
+def _checked(name: str, x: Array, labels: IntArray, ignored: int | None) -> Any:
+    """Labels where the scores lie; those of the host are held against the classes before they are sent to a device."""
+    place, classes = place_of(x), _classes(x)
+    wrong = place.wrong_label(labels, classes, ignored)
+    if wrong is not None:
+        _refuse_label(name, labels, classes, wrong, ignored)
+    return place.array(labels)
 
-    The losses sum to `total`; their mean is that over `count`.
-    """
-    if reduction == "none":
-        each = shape[:1] + shape[2:] if len(shape) > 1 else ()
-        return losses.reshape(each), lambda g, wanted: (_back(gradient * np.asarray(g).reshape(-1, 1), shape), None, None)
-    if reduction == "sum":
-        count = 1.0
 
-    def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        # With no item that counts, the gradient is 0 and the mean NaN.
-        factor = float(g) / count if count else 0.0
-        return _back(gradient * gradient.dtype.type(factor), shape), None, None
-
-    return np.asarray(total / count if count else math.nan, losses.dtype), vjp
+def _paired(found: loss.Found, name: str, labels: IntArray, classes: int, ignored: int | None) -> Pair:
+    """A loss as a pair of an operation with three operands, unless a label is no class."""
+    if found.wrong is not None:
+        _refuse_label(name, labels, classes, found.wrong, ignored)
+    return found.value, lambda g, wanted: (found.back(g), None, None)
 
 
 def share_of_smoothing(label_smoothing: Any) -> None:
@@ -107,26 +96,23 @@ def cross_entropy_pair(x: Any, target: Any, weight: Any = None, *, ignore_index:
     """Negative logarithm of the softmax at the labels, or its mean under probabilities."""
     one_of_reductions(reduction)
     share_of_smoothing(label_smoothing)
-    x, target = numbers(x), np.asarray(target)
+    x, target = numbers(x), array_of(target)
     if target.dtype.kind == "f" and x.ndim and target.shape == x.shape:
         return _by_probabilities(x, target, weight, reduction, label_smoothing)
     labels = _labels("cross_entropy", x, target)
-    weights, weighted = _class_weights("cross_entropy", weight, x)
-    rows = np.ascontiguousarray(_by_rows(x))
-    losses, gradient = np.empty(rows.shape[0], x.dtype), np.empty(rows.shape, x.dtype)
-    total, count = cross_entropy_rows(flat(rows).reshape(rows.shape), flat(labels), flat(weights), weighted, ignore_index,
-                                      float(label_smoothing), losses, gradient)
-    if count < 0:
-        _refuse_label("cross_entropy", labels, rows.shape[1], int(-1 - count), ignore_index)
-    return _scaled(losses, gradient, x.shape, reduction, total, count)
+    weights = _class_weights("cross_entropy", weight, x)
+    there = _checked("cross_entropy", x, labels, ignore_index)
+    found = place_of(x).loss.cross_entropy(x, there, weights, ignore_index, label_smoothing, reduction)
+    return _paired(found, "cross_entropy", labels, _classes(x), ignore_index)
 
 
 def _by_probabilities(x: Array, target: Array, weight: Any, reduction: str, smoothing: float) -> Pair:
     """Cross entropy under given probabilities of the classes."""
     axis = min(1, x.ndim - 1)
-    weights, weighted = _class_weights("cross_entropy", weight, x)
+    weights = _class_weights("cross_entropy", weight, x)
     line = (-1,) + (1,) * (x.ndim - 1 - axis)
-    scale: Any = weights.reshape(line) if weighted else x.dtype.type(1)
+    scale: Any = x.dtype.type(1) if weights is None else weights.reshape(line)
+    target = place_of(x).array(target)
     logs, logs_vjp = log_softmax_pair(x, dim=axis)
     shares = scale * ((1 - smoothing) * target + smoothing / x.shape[axis]).astype(x.dtype)
     losses = -(shares * logs).sum(axis)
@@ -137,7 +123,7 @@ def _by_probabilities(x: Array, target: Array, weight: Any, reduction: str, smoo
         by_x = logs_vjp(-shares * g, (True,))[0] if wanted[0] else None
         return by_x, -(1 - smoothing) * scale * logs * g if wanted[1] else None, None
 
-    return reduced(losses, reduction), vjp
+    return place_of(x).reduced(losses, reduction), vjp
 
 
 def cross_entropy(input: Any, target: Any, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean",
@@ -192,20 +178,21 @@ def nll_loss_pair(x: Any, target: Any, weight: Any = None, *, ignore_index: int 
     one_of_reductions(reduction)
     x = numbers(x)
     labels = _labels("nll_loss", x, target)
-    weights, weighted = _class_weights("nll_loss", weight, x)
-    rows = _by_rows(x)
+    weights = _class_weights("nll_loss", weight, x)
+    rows = loss.by_rows(x)
     counted = labels != ignore_index
     wrong = counted & ((labels < 0) | (labels >= rows.shape[1]))
     if wrong.any():
         _refuse_label("nll_loss", labels, rows.shape[1], int(np.argmax(wrong)), ignore_index)
     which = np.where(counted, labels, 0)
-    scale = np.where(counted, weights[which] if weighted else 1, 0).astype(x.dtype)
+    scale = np.where(counted, 1 if weights is None else weights[which], 0).astype(x.dtype)
     at = np.arange(labels.size)
     losses = np.where(counted, -scale * rows[at, which], 0)
     gradient = np.zeros(rows.shape, x.dtype)
     gradient[at, which] = -scale
     total, count = float(losses.sum(dtype=np.float64)), float(scale.sum(dtype=np.float64))
-    return _scaled(losses, gradient, x.shape, reduction, total, count)
+    found = loss.scaled(losses, gradient, x.shape, reduction, total, count)
+    return _paired(found, "nll_loss", labels, rows.shape[1], ignore_index)
 
 
 def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean") -> Any:
@@ -245,18 +232,9 @@ def _margins(name: str, x: Any, target: Any, weight: Any, p: int, margin: float,
     power_of_margins(name, p)
     x = numbers(x)
     labels = _labels(name, x, target, axes=False)
-    weights, weighted = _class_weights(name, weight, x)
-    rows = np.ascontiguousarray(_by_rows(x))
-    losses, gradient = np.empty(rows.shape[0], x.dtype), np.empty(rows.shape, x.dtype)
-    total, count = margin_rows(flat(rows).reshape(rows.shape), flat(labels), flat(weights), weighted, p, float(margin), losses,
-                               gradient)
-    if count < 0:
-        _refuse_label(name, labels, rows.shape[1], int(-1 - count), None)
-    if by_classes:
-        total /= rows.shape[1]
-        losses /= rows.shape[1]
-        gradient /= rows.shape[1]
-    return _scaled(losses, gradient, x.shape, reduction, total, count)
+    weights = _class_weights(name, weight, x)
+    found = place_of(x).loss.margin(x, _checked(name, x, labels, None), weights, p, margin, reduction, by_classes)
+    return _paired(found, name, labels, _classes(x), None)
 
 
 def multi_margin_loss(input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, *,

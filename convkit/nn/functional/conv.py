@@ -13,14 +13,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from convkit._core.memory import empty
 from convkit._core.typing import Array
 from convkit._core.workers import available
 from convkit.autodiff import apply
 from convkit.autodiff.pairs import Pair
-from convkit.engines import channels
-from convkit.engines.pieces import flat
-from convkit.nn.functional.activation import masked
+from convkit.engines.channel_passes import Convolution
+from convkit.engines.places import place_of
 from convkit.nn.functional.operands import like, parameter_dtype, setting, several
 from convkit.nn.functional.shape import MODES, refuse_reach
 
@@ -32,7 +30,7 @@ BOUNDARIES = {"zeros": "zero"} | {mode: word for mode, word in MODES.items() if 
 class _Layout(NamedTuple):
     """A convolution prepared for arrays of given shapes: their shapes with an axis for items, and that of the result."""
 
-    plan: channels.PreparedConvolution
+    plan: Any
     batch: tuple[int, ...]
     batch_out: tuple[int, ...]
     out: tuple[int, ...]
@@ -58,9 +56,9 @@ def _batched(name: str, dims: int, x: tuple[int, ...], w: tuple[int, ...], bias:
 
 
 @lru_cache(maxsize=512, typed=True)
-def _convolution(dims: int, x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...] | None, stride: Any, padding: Any,
-                 dilation: Any, groups: int, padding_mode: str, dtype: np.dtype[Any]) -> _Layout:
-    """Check the arguments of a convolution, and prepare it."""
+def _convolution(place: Any, dims: int, x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...] | None, stride: Any,
+                 padding: Any, dilation: Any, groups: int, padding_mode: str, dtype: np.dtype[Any]) -> _Layout:
+    """Check the arguments of a convolution, and prepare it for a place."""
     name = f"conv{dims}d"
     batch = _batched(name, dims, x, w, bias, w[0])
     groups, = several(groups, 1, "groups", 1)
@@ -88,9 +86,8 @@ def _convolution(dims: int, x: tuple[int, ...], w: tuple[int, ...], bias: tuple[
         if n + before + after < span:
             raise ValueError(f"{name}: the kernel covers {span} samples, but the input, of shape {x}, has {n} along that axis, "
                              f"{n + before + after} with padding; use a smaller kernel, more padding or a larger input")
-    c = channels.Convolution(batch, w, strides, dilations, tuple(pads), BOUNDARIES[padding_mode], groups,
-                             parameter_dtype(name, dtype))
-    return _Layout(channels.prepare(c), batch, c.out_shape, c.out_shape if batch is x else c.out_shape[1:])
+    c = Convolution(batch, w, strides, dilations, tuple(pads), BOUNDARIES[padding_mode], groups, parameter_dtype(name, dtype))
+    return _Layout(place.channels.prepare(c), batch, c.out_shape, c.out_shape if batch is x else c.out_shape[1:])
 
 
 class BoundConvolution:
@@ -100,49 +97,52 @@ class BoundConvolution:
                  dilation: Any = 1, groups: int = 1, padding_mode: str = "zeros", relu: bool = False) -> None:
         self._settings = {"dims": dims, "stride": stride, "padding": padding, "dilation": dilation, "groups": groups,
                           "padding_mode": padding_mode, "relu": relu}
-        self._layout = _convolution(dims, x, w.shape, None if bias is None else bias.shape, stride, padding, dilation, groups,
-                                    padding_mode, w.dtype)
+        self._place = place_of(w)
+        self._layout = _convolution(self._place, dims, x, w.shape, None if bias is None else bias.shape, stride, padding,
+                                    dilation, groups, padding_mode, w.dtype)
         self._shape, self._relu = x, relu
         self._weights, self._dtype = w.shape, w.dtype
         self._held = self._flattened(w, bias)
 
     def _flattened(self, w: Array, bias: Array | None) -> tuple[Array, Array | None, Array, Array | None]:
+        flat = self._place.flat
         return w, bias, flat(w), None if bias is None else flat(like(bias, w))
 
     def __call__(self, x: Any, w: Any, bias: Any = None) -> Pair:
         """Correlation with channels, plus a bias."""
         held = self._held
         if w is not held[0] or bias is not held[1]:
-            if (x.shape, w.shape, w.dtype, bias is None) != (self._shape, self._weights, self._dtype, held[1] is None):
+            if (x.shape, w.shape, w.dtype, type(w), bias is None) != (
+                    self._shape, self._weights, self._dtype, type(held[0]), held[1] is None):
                 return conv_pair(x, w, bias, **self._settings)
             held = self._held = self._flattened(w, bias)
         _, _, weights, biases = held
-        dtype, layout = self._dtype, self._layout
+        dtype, layout, place = self._dtype, self._layout, self._place
         x = like(x, w)
         plan, workers = layout.plan, available()
-        y = empty(layout.out, dtype)
-        samples = flat(x)
+        y = place.empty(layout.out, dtype)
+        samples = place.flat(x)
         plan.forward(samples, weights, biases, y, workers, self._relu)
         shape, w_shape, kept = x.shape, w.shape, y if self._relu else None
 
         def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
             by_x = by_w = by_bias = None
             if biases is not None and wanted[2]:
-                by_bias = np.empty(biases.size, dtype)
-            g = np.asarray(g, dtype)
+                by_bias = place.empty((biases.size,), dtype)
+            g = place.array(g, dtype)
             if kept is None:
-                g = flat(g)
+                g = place.flat(g)
                 if by_bias is not None:
                     plan.bias_gradient(g, by_bias)
             elif by_bias is None:
-                g = flat(masked(g, kept))
+                g = place.flat(place.activation.masked(g, kept))
             else:
                 g = plan.rectified_gradient(g, kept, by_bias)
             if wanted[0]:
-                by_x = empty(shape, dtype)
+                by_x = place.empty(shape, dtype)
                 plan.input_gradient(g, weights, by_x, workers)
             if wanted[1]:
-                by_w = empty(w_shape, dtype)
+                by_w = place.empty(w_shape, dtype)
                 plan.weight_gradient(samples, g, by_w, workers)
             return by_x, by_w, by_bias
 
@@ -155,8 +155,8 @@ def conv_pair(x: Any, w: Any, bias: Any = None, **settings: Any) -> Pair:
 
 
 @lru_cache(maxsize=512, typed=True)
-def _transposed(dims: int, x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...] | None, stride: Any, padding: Any,
-                output_padding: Any, groups: int, dilation: Any, dtype: np.dtype[Any]) -> _Layout:
+def _transposed(place: Any, dims: int, x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...] | None, stride: Any,
+                padding: Any, output_padding: Any, groups: int, dilation: Any, dtype: np.dtype[Any]) -> _Layout:
     """Check the arguments of a transposed convolution, and prepare the convolution that it is the adjoint of."""
     name = f"conv_transpose{dims}d"
     groups, = several(groups, 1, "groups", 1)
@@ -177,34 +177,34 @@ def _transposed(dims: int, x: tuple[int, ...], w: tuple[int, ...], bias: tuple[i
     out = (batch[0], w[1] * groups, *sizes)
     # What lies behind the last sum is not read, so that its number settles only the length.
     around = tuple((p, p - e) for p, e in zip(pads, extra, strict=True))
-    c = channels.Convolution(out, w, strides, dilations, around, "zero", groups, parameter_dtype(name, dtype))
-    return _Layout(channels.prepare(c), batch, out, out if batch is x else out[1:])
+    c = Convolution(out, w, strides, dilations, around, "zero", groups, parameter_dtype(name, dtype))
+    return _Layout(place.channels.prepare(c), batch, out, out if batch is x else out[1:])
 
 
 def conv_transpose_pair(x: Any, w: Any, bias: Any = None, *, dims: int, stride: Any = 1, padding: Any = 0,
                         output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Pair:
     """The adjoint of a correlation with channels, plus a bias."""
-    dtype = w.dtype
-    layout = _transposed(dims, x.shape, w.shape, None if bias is None else bias.shape, stride, padding, output_padding, groups,
-                         dilation, dtype)
+    dtype, place = w.dtype, place_of(w)
+    layout = _transposed(place, dims, x.shape, w.shape, None if bias is None else bias.shape, stride, padding, output_padding,
+                         groups, dilation, dtype)
     x = like(x, w)
     plan, workers = layout.plan, available()
-    y = empty(layout.out, dtype)
+    y = place.empty(layout.out, dtype)
     plan.input_gradient(x.reshape(layout.batch), w, y, workers)
     if bias is not None:
         y += like(bias, w).reshape(-1, *(1,) * dims)
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        g = np.asarray(g, dtype).reshape(layout.batch_out)
+        g = place.array(g, dtype).reshape(layout.batch_out)
         by_x = by_w = by_bias = None
         if wanted[0]:
-            by_x = empty(x.shape, dtype)
+            by_x = place.empty(x.shape, dtype)
             plan.forward(g, w, None, by_x, workers)
         if wanted[1]:
-            by_w = empty(w.shape, dtype)
+            by_w = place.empty(w.shape, dtype)
             plan.weight_gradient(g, x.reshape(layout.batch), by_w, workers)
         if bias is not None and wanted[2]:
-            by_bias = np.empty(g.shape[1], dtype)
+            by_bias = place.empty((g.shape[1],), dtype)
             plan.bias_gradient(g, by_bias)
         return by_x, by_w, by_bias
 

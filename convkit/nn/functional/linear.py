@@ -8,12 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from convkit._core.memory import empty
 from convkit._core.workers import available
 from convkit.autodiff import apply
 from convkit.autodiff.pairs import Pair
-from convkit.engines.dense import product, rectified, shift
-from convkit.nn.functional.activation import masked
+from convkit.engines.places import place_of
 from convkit.nn.functional.operands import like, parameter_dtype
 
 Kind = TypeVar("Kind")
@@ -29,33 +27,34 @@ def linear_pair(x: Any, w: Any, bias: Any = None, *, relu: bool = False) -> Pair
     shape = x.shape
     matrix = len(shape) == 2
     rows = x if matrix else x.reshape(-1, w.shape[1])
-    workers = available()
-    y = empty((rows.shape[0], w.shape[0]), dtype)
-    product(rows, w.T, y, workers)
+    workers, place = available(), place_of(w)
+    dense = place.dense
+    y = place.empty((rows.shape[0], w.shape[0]), dtype)
+    dense.product(rows, place.transposed(w), y, workers)
     if bias is not None:
-        shift(y, like(bias, w), relu)
+        dense.shift(y, like(bias, w), relu)
     elif relu:
-        np.maximum(y, 0, out=y)
+        y = place.activation.relu(y)[0]
     kept = y if relu else None
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        g = np.asarray(g, dtype)
+        g = place.array(g, dtype)
         g = g if matrix else g.reshape(-1, w.shape[0])
         by_x = by_w = by_bias = None
         if bias is not None and wanted[2]:
             if kept is None:
                 by_bias = np.add.reduce(g, 0)
             else:
-                by_bias = np.empty(w.shape[0], dtype)
-                g = rectified(g, kept, by_bias)
+                by_bias = place.empty((w.shape[0],), dtype)
+                g = dense.rectified(g, kept, by_bias)
         elif kept is not None:
-            g = masked(g, kept)
+            g = place.activation.masked(g, kept)
         if wanted[0]:
-            by_x = empty(shape, dtype)
-            product(g, w, by_x.reshape(rows.shape), workers)
+            by_x = place.empty(shape, dtype)
+            dense.product(g, w, by_x.reshape(rows.shape), workers)
         if wanted[1]:
-            by_w = empty(w.shape, dtype)
-            product(g.T, rows, by_w, workers)
+            by_w = place.empty(w.shape, dtype)
+            dense.product(place.transposed(g), rows, by_w, workers)
         return by_x, by_w, by_bias
 
     return y if matrix else y.reshape(*shape[:-1], w.shape[0]), vjp

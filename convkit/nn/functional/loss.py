@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ import numpy as np
 from convkit._core.typing import Array
 from convkit.autodiff import apply
 from convkit.autodiff.pairs import Pair
-from convkit.nn.functional.operands import like, numbers, one_of_reductions, reduced
+from convkit.engines import loss as engine
+from convkit.engines.places import place_of
+from convkit.nn.functional.operands import like, numbers, one_of_reductions
 
 __all__ = ["binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits_pair", "gaussian_nll_loss",
            "gaussian_nll_loss_pair", "huber_loss", "huber_loss_pair", "l1_loss", "l1_loss_pair", "mse_loss", "mse_loss_pair"]
@@ -20,36 +22,30 @@ __all__ = ["binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits
 def _two(name: str, x: Any, target: Any, reduction: str) -> tuple[Array, Array]:
     """Predictions and targets of one shape and dtype."""
     one_of_reductions(reduction)
-    x = numbers(x)
-    target = np.asarray(target)
+    x, place = numbers(x), place_of(x)
+    target = place.array(target)
     if target.shape != x.shape:
         fix = f"; give target.reshape({x.shape})" if target.size == x.size else ""
         raise ValueError(f"{name}: target has shape {target.shape}, but input has shape {x.shape}; they must be equal (shapes "
                          f"are not stretched: a loss over (N, 1) against (N,) would compare every pair){fix}")
-    return x, like(target, x) if target.dtype.kind != "f" else np.asarray(target, x.dtype)
+    return x, like(target, x) if target.dtype.kind != "f" else place.array(target, x.dtype)
 
 
-def _share(g: Any, reduction: str, size: int) -> Any:
-    """The derivative by each element's loss, from that by the reduced one."""
-    return g / size if reduction == "mean" and size else g
-
-
-def _compared(name: str, x: Any, target: Any, reduction: str, losses: Callable[[Array], Array],
-              slopes: Callable[[Array], Array]) -> Pair:
+def _compared(name: str, x: Any, target: Any, reduction: str, delta: float = 0.0) -> Pair:
     """A loss of the differences, with its derivative."""
     x, target = _two(name, x, target, reduction)
-    apart = x - target
+    value, back = place_of(x).loss.compared(name, x, target, reduction, delta)
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        by_x = slopes(apart) * np.asarray(_share(g, reduction, apart.size), apart.dtype)
+        by_x = back(g)
         return by_x, -by_x if wanted[1] else None
 
-    return reduced(losses(apart), reduction), vjp
+    return value, vjp
 
 
 def mse_loss_pair(x: Any, target: Any, *, reduction: str = "mean") -> Pair:
     """Squares of differences."""
-    return _compared("mse_loss", x, target, reduction, np.square, lambda d: 2 * d)
+    return _compared("mse_loss", x, target, reduction)
 
 
 def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
@@ -83,7 +79,7 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
 
 def l1_loss_pair(x: Any, target: Any, *, reduction: str = "mean") -> Pair:
     """Sizes of differences."""
-    return _compared("l1_loss", x, target, reduction, np.abs, np.sign)
+    return _compared("l1_loss", x, target, reduction)
 
 
 def l1_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
@@ -107,12 +103,7 @@ def positive_delta(delta: Any) -> None:
 def huber_loss_pair(x: Any, target: Any, *, reduction: str = "mean", delta: float = 1.0) -> Pair:
     """Half the squares of differences up to `delta`, straight lines beyond."""
     positive_delta(delta)
-
-    def losses(d: Array) -> Array:
-        size = np.abs(d)
-        return np.where(size <= delta, d * d / 2, delta * (size - delta / 2))
-
-    return _compared("huber_loss", x, target, reduction, losses, lambda d: np.clip(d, -delta, delta))
+    return _compared("huber_loss", x, target, reduction, delta)
 
 
 def huber_loss(input: Any, target: Any, *, reduction: str = "mean", delta: float = 1.0) -> Any:
@@ -136,12 +127,11 @@ def huber_loss(input: Any, target: Any, *, reduction: str = "mean", delta: float
 def binary_cross_entropy_with_logits_pair(x: Any, target: Any, weight: Any = None, *, reduction: str = "mean",
                                           pos_weight: Any = None) -> Pair:
     """Cross entropy of yes and no, from the score for yes."""
-    from scipy.special import expit
-
     x, target = _two("binary_cross_entropy_with_logits", x, target, reduction)
     one = x.dtype.type(1)
-    scale = one if weight is None else np.asarray(weight, x.dtype)
-    for_yes = one if pos_weight is None else np.asarray(pos_weight, x.dtype)
+    place = place_of(x)
+    scale = one if weight is None else place.array(weight, x.dtype)
+    for_yes = one if pos_weight is None else place.array(pos_weight, x.dtype)
     for word, factor in (("weight", scale), ("pos_weight", for_yes)):
         try:
             fits = np.broadcast_shapes(x.shape, factor.shape) == x.shape
@@ -157,11 +147,11 @@ def binary_cross_entropy_with_logits_pair(x: Any, target: Any, weight: Any = Non
     size = x.size
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        share = scale * np.asarray(_share(g, reduction, size), x.dtype)
-        by_x = ((1 - target) - balance * expit(-x)) * share if wanted[0] else None
+        share = scale * place.array(engine.share(g, reduction, size), x.dtype)
+        by_x = ((1 - target) - balance * place.activation.sigmoid(-x)[0]) * share if wanted[0] else None
         return by_x, ((for_yes - one) * yes - x) * share if wanted[1] else None, None
 
-    return reduced(losses, reduction), vjp
+    return place_of(x).reduced(losses, reduction), vjp
 
 
 def binary_cross_entropy_with_logits(input: Any, target: Any, weight: Any = None, *, reduction: str = "mean",
@@ -226,7 +216,7 @@ def gaussian_nll_loss_pair(x: Any, target: Any, var: Any, *, full: bool = False,
         losses += x.dtype.type(0.5 * math.log(2 * math.pi))
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        share = np.asarray(_share(g, reduction, apart.size), apart.dtype)
+        share = np.asarray(engine.share(g, reduction, apart.size), apart.dtype)
         by_x = share * (apart / variance)
         by_var = None
         if wanted[2]:
@@ -235,7 +225,7 @@ def gaussian_nll_loss_pair(x: Any, target: Any, var: Any, *, full: bool = False,
                 by_var = by_var.sum(-1)
         return by_x, -by_x if wanted[1] else None, by_var
 
-    return reduced(losses, reduction), vjp
+    return place_of(x).reduced(losses, reduction), vjp
 
 
 def gaussian_nll_loss(input: Any, target: Any, var: Any, *, full: bool = False, eps: float = 1e-6,

@@ -7,27 +7,32 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from convkit._core.memory import empty
 from convkit._core.typing import Array
 from convkit._core.workers import available
 from convkit.autodiff import Tensor, apply
 from convkit.autodiff.pairs import Pair
-from convkit.engines import normalize
-from convkit.nn.functional.operands import like, numbers
+from convkit.autodiff.places import array_of
+from convkit.engines.places import place_of
+from convkit.nn.functional.operands import like, numbers, refuse_apart
 
 __all__ = ["batch_norm", "batch_norm_pair", "local_response_norm", "local_response_norm_pair"]
 
 Kind = TypeVar("Kind")
 
 
-def _each(name: str, values: Any, channels: int, default: float, dtype: Any) -> Array:
-    """One number for each channel; the array itself where it has the dtype."""
-    if values is None:
-        return np.full(channels, default, dtype)
+def _fitting(name: str, values: Any, channels: int) -> None:
+    """Refuse what does not have one number for each channel."""
     if values.shape != (channels,):
         raise ValueError(f"batch_norm: {name} has shape {values.shape}, but input has {channels} channels; expected "
                          f"({channels},)")
-    return np.asarray(values, dtype)
+
+
+def _each(place: Any, name: str, values: Any, channels: int, default: float, dtype: Any) -> Any:
+    """One number for each channel; the array itself where it has the dtype."""
+    if values is None:
+        return place.array(np.full(channels, default, dtype))
+    _fitting(name, values, channels)
+    return place.array(values, dtype)
 
 
 def batch_norm_pair(x: Any, weight: Any = None, bias: Any = None, *, running_mean: Array | None = None,
@@ -40,33 +45,38 @@ def batch_norm_pair(x: Any, weight: Any = None, bias: Any = None, *, running_mea
     if x.ndim < 2 or min(x.shape) < 1:
         raise ValueError(f"batch_norm: input has shape {x.shape}; expected (N, C, ...) with samples in every channel")
     x = numbers(x) if weight is None else like(x, weight)
-    channels, dtype = x.shape[1], x.dtype
-    weights, biases = _each("weight", weight, channels, 1, dtype), _each("bias", bias, channels, 0, dtype)
-    running = tuple(_each(name, given, channels, 0, np.float64)
-                    for name, given in (("running_mean", running_mean), ("running_var", running_var)))
+    channels, dtype, place = x.shape[1], x.dtype, place_of(x)
+    normalize, exact = place.normalize, place.moments(dtype)
+    for name, given in (("running_mean", running_mean), ("running_var", running_var)):
+        if given is not None:
+            _fitting(name, given, channels)
+            refuse_apart(x, given)
+    weights, biases = _each(place, "weight", weight, channels, 1, dtype), _each(place, "bias", bias, channels, 0, dtype)
     if training:
         count = x.size // channels
         if count < 2:
             raise ValueError(f"batch_norm: input of shape {x.shape} has one sample in each channel, whose variance is 0; train "
                              "with larger batches, or call eval() first")
-        moments = normalize.Moments(np.empty(channels), np.empty(channels), False)
+        moments = normalize.Moments(place.empty((channels,), exact), place.empty((channels,), exact), False)
     elif running_mean is None or running_var is None:
         raise ValueError("batch_norm: running_mean and running_var are needed when training=False; with training=True the "
                          "batch's own are used")
     else:
         # Copies: a training pass may move the running moments before the VJP is called.
-        moments = normalize.Moments(running[0].copy(), running[1].copy(), True)
-    y = empty(x.shape, dtype)
+        moments = normalize.Moments(*(place.array(given, exact).copy() for given in (running_mean, running_var)), True)
+    y = place.empty(x.shape, dtype)
     workers = available()
     normalize.forward(x, moments, weights, biases, eps, relu, y, workers)
     if training:
-        for given, found in ((running_mean, moments.means), (running_var, moments.variances * (count / (count - 1)))):
-            if given is not None:
-                given += momentum * (found - given)
+        if running_mean is not None:
+            normalize.follow(running_mean, moments.means, momentum, 1.0)
+        if running_var is not None:
+            normalize.follow(running_var, moments.variances, momentum, count / (count - 1))
     kept = y if relu else None
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        return normalize.gradient(x, np.asarray(g, dtype), kept, moments, weights, eps, workers)
+        gradients: Sequence[Any] = normalize.gradient(x, place.array(g, dtype), kept, moments, weights, eps, workers)
+        return gradients
 
     return y, vjp
 
@@ -117,7 +127,7 @@ def batch_norm(input: Any, running_mean: Any = None, running_var: Any = None, we
     if not hasattr(input, "shape"):
         input = np.asarray(input)
     weight, bias = (p if p is None or hasattr(p, "dtype") else np.asarray(p, input.dtype) for p in (weight, bias))
-    mean, var = (r.data if isinstance(r, Tensor) else r if r is None else np.asarray(r) for r in (running_mean, running_var))
+    mean, var = (r.data if isinstance(r, Tensor) else r if r is None else array_of(r) for r in (running_mean, running_var))
     return apply(batch_norm_pair, input, weight, bias, running_mean=mean, running_var=var, training=training, momentum=momentum,
                  eps=eps)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import warnings
 from functools import lru_cache
@@ -11,6 +10,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
+from convkit._core.device import Remote
 from convkit._core.typing import Array
 
 _WORK = (np.dtype(np.float32), np.dtype(np.float64))
@@ -19,9 +19,10 @@ _WORK = (np.dtype(np.float32), np.dtype(np.float64))
 def numbers(x: Any) -> Array:
     """Samples in a dtype that kernels compute in: integers, booleans and half floats become float32."""
     if x.dtype in _WORK:
-        return np.asarray(x)
+        return _array(x)
     if x.dtype.kind in "biuf":
-        return np.asarray(x, np.float64 if x.dtype.kind == "f" and x.dtype.itemsize > 8 else np.float32)
+        dtype = np.float64 if x.dtype.kind == "f" and x.dtype.itemsize > 8 else np.float32
+        return _converted(x, np.dtype(dtype))
     raise TypeError(f"input has dtype {x.dtype}; a network computes in real numbers, float32 or float64")
 
 
@@ -30,19 +31,41 @@ _told: WeakValueDictionary[int, Array] = WeakValueDictionary()
 
 
 def like(x: Any, parameters: Array) -> Array:
-    """Samples in the dtype of the parameters that they meet; a loss of time is told once for each array of these."""
+    """Samples in the dtype of the parameters that they meet; a loss of time is told once for each array of these.
+
+    Both have to lie in one place.
+    """
     dtype = parameters.dtype
-    if x.dtype == dtype and isinstance(x, np.ndarray):
+    if x.dtype == dtype and type(x) is type(parameters):
         return x
+    refuse_apart(x, parameters)
     if dtype == np.float32 and x.dtype == np.float64:
         if _told.get(id(parameters)) is parameters:
-            return np.asarray(x, dtype)
+            return _converted(x, dtype)
         _told[id(parameters)] = parameters
         warnings.warn("input is float64 and the parameters are float32: it is converted, at a cost. Convert the data once, "
                       "with x.astype('float32'), or the model with model.double()", UserWarning, stacklevel=2)
     elif x.dtype.kind not in "biuf":
         raise TypeError(f"input has dtype {x.dtype}; a network computes in real numbers, float32 or float64")
-    return np.asarray(x, dtype)
+    return _converted(x, dtype)
+
+
+def refuse_apart(x: Any, parameters: Any) -> None:
+    """Refuse an input in one place and parameters in another."""
+    if isinstance(x, Remote) != isinstance(parameters, Remote):
+        here, there = ("a CUDA device", "the host") if isinstance(x, Remote) else ("the host", "a CUDA device")
+        raise ValueError(f"input lies in the memory of {here} and the parameters in that of {there}; bring the input to them, "
+                         "with Tensor(x).to('cuda') or .cpu(), or the model to it, with model.to('cuda') or model.to('cpu')")
+
+
+def _array(x: Any) -> Array:
+    array: Array = x
+    return array if isinstance(x, Remote) else np.asarray(x)
+
+
+def _converted(x: Any, dtype: np.dtype[Any]) -> Array:
+    array: Array = _array(x).astype(dtype, copy=False)
+    return array
 
 
 def parameter_dtype(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -72,14 +95,6 @@ def several(value: Any, dims: int, name: str, least: int) -> tuple[int, ...]:
     if min(found) < least:
         raise ValueError(f"{name}={value!r} is not allowed; it must be {least} or more")
     return found
-
-
-def reduced(losses: Array, reduction: str) -> Array:
-    """Losses of elements as their mean, their sum, or as they are."""
-    if reduction == "none":
-        return np.asarray(losses)
-    total = float(losses.sum(dtype=np.float64))
-    return np.asarray(total if reduction == "sum" else total / losses.size if losses.size else math.nan, losses.dtype)
 
 
 def one_of_reductions(reduction: Any) -> None:

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from convkit._core.memory import empty
-from convkit._core.typing import Array, IntArray
+from convkit._core.typing import IntArray
 from convkit._core.workers import available
 from convkit.autodiff import Tensor, apply
 from convkit.autodiff.pairs import Pair
-from convkit.engines import pool
+from convkit.autodiff.places import array_of
+from convkit.engines.places import place_of
+from convkit.engines.pool import Windows
 from convkit.nn.functional.operands import numbers, setting, several
 
 Kind = TypeVar("Kind")
@@ -63,9 +64,9 @@ def windows_of(name: str, dims: int, kernel_size: Any, stride: Any, padding: Any
 
 
 @lru_cache(maxsize=512, typed=True)
-def _maximum(dims: int, x: tuple[int, ...], kernel_size: Any, stride: Any, padding: Any, dilation: Any,
-             ceil_mode: bool) -> tuple[pool.PreparedMax, tuple[int, ...]]:
-    """A max pooling prepared for inputs of a shape, and the shape of its results."""
+def _maximum(place: Any, dims: int, x: tuple[int, ...], kernel_size: Any, stride: Any, padding: Any, dilation: Any,
+             ceil_mode: bool) -> tuple[Any, tuple[int, ...]]:
+    """A max pooling prepared for inputs of a shape in a place, and the shape of its results."""
     name = f"max_pool{dims}d"
     lengths, shape = planes_of(name, x, dims)
     kernel, strides, pads = windows_of(name, dims, kernel_size, stride, padding)
@@ -76,38 +77,39 @@ def _maximum(dims: int, x: tuple[int, ...], kernel_size: Any, stride: Any, paddi
         if not all(any(0 <= i * s - p + t * d < n for t in range(k)) for i in range(c)):
             raise ValueError(f"{name}: a window has none of its {k} taps, {d} samples apart, inside an axis of length {n}; "
                              "use less dilation or padding")
-    windows = pool.Windows(shape, three(counts, 1), three(kernel, 1), three(strides, 1), three(pads, 0), three(dilations, 1))
-    return pool.prepare_max(windows), (*x[:-dims], *counts)
+    windows = Windows(shape, three(counts, 1), three(kernel, 1), three(strides, 1), three(pads, 0), three(dilations, 1))
+    return place.pool.prepare_max(windows), (*x[:-dims], *counts)
 
 
-def _found(x: Any, *, plan: pool.PreparedMax, y: Array, codes: Array, workers: int) -> Pair:
+def _found(x: Any, *, place: Any, plan: Any, y: Any, codes: Any, workers: int) -> Pair:
     """The largest samples, found before, with the way back to their places."""
     shape, dtype = x.shape, y.dtype
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        result = empty(shape, dtype)
-        plan.gradient(np.asarray(g, dtype), codes, result, workers)
+        result = place.empty(shape, dtype)
+        plan.gradient(place.array(g, dtype), codes, result, workers)
         return (result,)
 
     return y, vjp
 
 
-def bound_max_pool(x: tuple[int, ...], *, dims: int, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+def bound_max_pool(x: Any, *, dims: int, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
                    ceil_mode: bool = False) -> Callable[[Any], Pair]:
-    """The pair for inputs of shape `x`."""
-    plan, shape = _maximum(dims, x, kernel_size, stride, padding, dilation, ceil_mode)
+    """The pair for inputs of the shape and place of `x`."""
+    place = place_of(x)
+    plan, shape = _maximum(place, dims, x.shape, kernel_size, stride, padding, dilation, ceil_mode)
 
     def pair(x: Any) -> Pair:
         x = numbers(x)
-        y, workers = empty(shape, x.dtype), available()
-        return _found(x, plan=plan, y=y, codes=plan.forward(x, y, workers), workers=workers)
+        y, workers = place.empty(shape, x.dtype), available()
+        return _found(x, place=place, plan=plan, y=y, codes=plan.forward(x, y, workers), workers=workers)
 
     return pair
 
 
 def max_pool_pair(x: Any, **settings: Any) -> Pair:
     """The largest sample of each window."""
-    return bound_max_pool(x.shape, **settings)(x)
+    return bound_max_pool(x, **settings)(x)
 
 
 max_pool1d_pair, max_pool2d_pair, max_pool3d_pair = (partial(max_pool_pair, dims=n) for n in (1, 2, 3))
@@ -144,13 +146,14 @@ def _pooled(dims: int, x: Any, return_indices: bool, **settings: Any) -> Any:
     settings = {name: setting(value) for name, value in settings.items()}
     if not return_indices:
         return apply(max_pool_pair, x, dims=dims, **settings)
-    samples = x if isinstance(x, Tensor) else np.asarray(x)
+    samples = x if isinstance(x, Tensor) else array_of(x)
     data = numbers(samples.data if isinstance(samples, Tensor) else samples)
-    plan, shape = _maximum(dims, data.shape, *settings.values())
-    y, workers = empty(shape, data.dtype), available()
+    place = place_of(data)
+    plan, shape = _maximum(place, dims, data.shape, *settings.values())
+    y, workers = place.empty(shape, data.dtype), available()
     codes = plan.forward(data, y, workers)
     indices: IntArray = plan.indices(codes).reshape(shape)
-    values = apply(_found, samples, plan=plan, y=y, codes=codes, workers=workers)
+    values = apply(_found, samples, place=place, plan=plan, y=y, codes=codes, workers=workers)
     return values, Tensor(indices) if isinstance(x, Tensor) else indices
 
 

@@ -14,6 +14,7 @@ from convkit.autodiff import apply, concatenate, flatten
 from convkit.autodiff.pairs import Pair
 from convkit.autodiff.pairs import concatenate as concatenate_pair
 from convkit.autodiff.pairs import flatten as flatten_pair
+from convkit.engines.places import place_of
 from convkit.nn.functional.operands import numbers, setting
 from convkit.nn.init import shared_generator
 
@@ -137,6 +138,7 @@ def dropout_pair(x: Any, *, p: float = 0.5, training: bool = True, generator: np
     mask = _kept(x, 1 - p, generator).astype(x.dtype)
     if p < 1:
         mask *= x.dtype.type(1 / (1 - p))
+    mask = place_of(x).array(mask)
     return x * mask, lambda g, wanted: (g * mask,)
 
 
@@ -187,7 +189,7 @@ def vanilla_dropout_pair(x: Any, *, keep: float = 0.5, training: bool = True,
     if not 0 <= keep <= 1:
         raise ValueError(f"vanilla_dropout: keep={keep!r} is the probability of keeping an element, from 0 to 1")
     x = numbers(x)
-    factor = _kept(x, keep, generator).astype(x.dtype) if training else x.dtype.type(keep)
+    factor = place_of(x).array(_kept(x, keep, generator), x.dtype) if training else x.dtype.type(keep)
     return x * factor, lambda g, wanted: (g * factor,)
 
 

@@ -123,9 +123,9 @@ class _Forward(Conv):
 
     fuses = True
 
-    def bind(self, shape: Shape, arrays: Operands, settings: dict[str, Any]) -> BoundConvolution:
+    def bind(self, x: Any, arrays: Operands, settings: dict[str, Any]) -> BoundConvolution:
         """The correlation, prepared for its shapes."""
-        return BoundConvolution(shape, *arrays, dims=self.dims, **settings)
+        return BoundConvolution(x.shape, *arrays, dims=self.dims, **settings)
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Numbers, stride: Numbers = 1,
                  padding: Numbers | str = 0, dilation: Numbers = 1, groups: int = 1, bias: bool = True,

@@ -66,8 +66,8 @@ class Layer(Module):
         """The operation, with the parameters as they are now."""
         raise NotImplementedError
 
-    def bind(self, shape: Shape, arrays: Operands, settings: dict[str, Any]) -> Callable[..., Any]:
-        """The operation's pair with its settings, for inputs of `shape` and arrays such as these."""
+    def bind(self, x: Any, arrays: Operands, settings: dict[str, Any]) -> Callable[..., Any]:
+        """The operation's pair with its settings, for inputs of the shape and place of `x` and arrays such as these."""
         return partial(self.operation().pair, **settings)
 
     def _prepared(self) -> dict[Any, Any]:
@@ -84,12 +84,12 @@ class Layer(Module):
     def compute(self, x: Array, arrays: Operands, keep: bool, **more: Any) -> Pair:
         """The operation's pair; what it needs to know of its input's shape is found once."""
         ready = self._prepared()
-        key = (x.shape, *more)
+        key = (x.shape, type(x), *more)
         try:
             if key not in ready:
                 if len(ready) > SHAPES:
                     self._ready = ready = {None: ready[None]}
-                ready[key] = self.bind(x.shape, arrays, {**self.operation().settings, **more})
+                ready[key] = self.bind(x, arrays, {**self.operation().settings, **more})
             found: Pair = ready[key](x, *arrays)
         except REFUSED as error:
             self._explain(error, x)

@@ -82,9 +82,9 @@ class _MaxPool(_Pool):
         """Nothing; of a layer with two results, None."""
         return None if self.return_indices else super().operands()
 
-    def bind(self, shape: Shape, arrays: Operands, settings: dict[str, Any]) -> Callable[[Any], Any]:
-        """The largest of each window, prepared for its shape."""
-        return bound_max_pool(shape, dims=self.dims, **settings)
+    def bind(self, x: Any, arrays: Operands, settings: dict[str, Any]) -> Callable[[Any], Any]:
+        """The largest of each window, prepared for its shape and place."""
+        return bound_max_pool(x, dims=self.dims, **settings)
 
     def operation(self) -> Operation:
         """The largest of each window."""

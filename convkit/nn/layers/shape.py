@@ -34,9 +34,9 @@ class Flatten(Layer):
         """The reshape."""
         return Operation(functional.flatten_pair, (), {"start": self.start_dim, "end": self.end_dim})
 
-    def bind(self, shape: Shape, arrays: Operands, settings: dict[str, Any]) -> Callable[[Any], Any]:
+    def bind(self, x: Any, arrays: Operands, settings: dict[str, Any]) -> Callable[[Any], Any]:
         """The reshape to a shape that is known."""
-        return partial(reshape, shape=flattened(shape, **settings))
+        return partial(reshape, shape=flattened(x.shape, **settings))
 
     def out_shape(self, shape: Shape) -> Shape:
         """Shape of the result."""
