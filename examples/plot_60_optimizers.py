@@ -4,7 +4,12 @@ Five optimizers on a network with dropout
 
 MNIST, two layers of 1000 rectifiers with dropout of a half, batches of 128: the network of the figure in the notes, from the
 paper on Adam. Each optimizer has the rate out of four that is best after two epochs. On the left what each costs in training,
-with dropout, over seven epochs of three seeds: medians, and bands for their range. The figure in the notes goes on to 200.
+with dropout, over seven epochs of three seeds: medians, and bands for their range.
+
+The notes' figure has Adam lowest, and AdaGrad well above it, over 200 epochs. Here Adam is among the two lowest for two epochs;
+then AdaGrad, whose rate falls by itself, goes below it, and after seven epochs all five lie between 0.059 and 0.074, with 98.0
+to 98.3 % of the test images right. Given its best rate, each comes to much the same; that AdaGrad's steps become too small in
+the end would take longer to show.
 """
 
 import argparse
@@ -52,7 +57,10 @@ for (name, rates), (colour, style) in zip(tries.items(), lines, strict=True):
     axes.loglog(*zip(*shown, strict=True), style, color=colour, label=name)
 axes.set(xlabel="rate", ylabel=f"training cost in epoch {settings['search']}", title="the search for a rate")
 axes.spines[["top", "right"]].set_visible(False)
-assert ends["Adam"] < 1.1 * min(ends.values())
+second = slice(count // settings["race"], 2 * count // settings["race"])
+early = {name: np.mean([cell["losses"][second] for cell in cells]) for name, cells in runs.items()}
+assert max(early["Adam"], early["AdaGrad"]) < 0.95 * min(early[name] for name in ("RMSProp", "SGDNesterov", "AdaDelta"))
+assert max(ends.values()) < 1.3 * min(ends.values())
 
 path = Path(given.folder) / f"{Path(__file__).stem}.png"
 figure.savefig(path, dpi=80)
