@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from convkit._core import gpu
-from convkit._core.geometry import Geometry, Layout, layout
+from convkit._core.geometry import Geometry, Layout
 from convkit._core.gpu import Line
 from convkit._core.typing import Array
-from convkit.engines.cuda.grids import MOST, SHARED, STREAMS, THREADS
+from convkit.engines.cuda.grids import MOST, SHARED, STREAMS, THREADS, reached
 from convkit.engines.pieces import beyond
 from convkit.kernels import cast_cuda
 from convkit.kernels.correlate_cuda import Tile, correlate_tiles
@@ -57,20 +57,13 @@ def march_for(dtype: np.dtype[Any]) -> March:
     return SIMULATED_MARCH if gpu.SIMULATED else MARCHES[dtype.itemsize]
 
 
-def correlate(x: Line, weights: Array, geometry: Sequence[Geometry], boundary: Sequence[str], fill: Any,
-              axes: Sequence[int], out: Line) -> None:
-    """Write the correlation of `x` with `weights` along the ascending `axes` into `out`, of the dtype of the weights."""
-    prepare(x.shape, x.dtype, weights, geometry, boundary, fill, axes)(x, out)
-
-
 def prepare(shape: tuple[int, ...], samples: np.dtype[Any], weights: Array, geometry: Sequence[Geometry],
             boundary: Sequence[str], fill: Any, axes: Sequence[int]) -> Prepared:
-    """All of a correlation but its samples, of `shape` and of dtype `samples`: to be called with `x` and `out`."""
-    plan = layout(shape, axes)
-    if plan is None:
-        raise ValueError(f"axes={tuple(axes)} of x of shape {shape} have others between them, which a CUDA device does not "
-                         "reach in one pass; move them to the end of x, in a contiguous copy")
-    return _one_pass(plan, samples, weights, tuple(geometry), tuple(boundary), fill)
+    """All of a correlation with `weights` along the ascending `axes` but its samples, of `shape` and of dtype `samples`.
+
+    To be called with `x` and `out`, of the dtype of the weights.
+    """
+    return _one_pass(reached(shape, axes), samples, weights, tuple(geometry), tuple(boundary), fill)
 
 
 class Prepared:
@@ -159,16 +152,13 @@ def _beyond(plan: Layout, geometry: tuple[Geometry, ...],
     return tables, before, extent
 
 
-def correlate_separable(x: Line, taps: Sequence[Array | None], geometry: Sequence[Geometry], boundary: Sequence[str],
-                        fill: Any, axes: Sequence[int], out: Line) -> None:
-    """One pass per axis that has taps; arguments as `correlate`, `taps` and `geometry` one per axis."""
-    prepare_separable(x.shape, x.dtype, taps, geometry, boundary, fill, axes, out.dtype)(x, out)
-
-
 def prepare_separable(shape: Sequence[int], samples: np.dtype[Any], taps: Sequence[Array | None],
                       geometry: Sequence[Geometry], boundary: Sequence[str], fill: Any, axes: Sequence[int],
                       work: np.dtype[Any]) -> PreparedPasses:
-    """All of `correlate_separable` but its samples, of `shape` and of dtype `samples`; results have the dtype `work`."""
+    """All of one pass per axis that has taps but the samples, of `shape` and of dtype `samples`; results have the dtype `work`.
+
+    `taps` and `geometry` are one per axis.
+    """
     given = [(i, t.astype(work)) for i, t in enumerate(taps) if t is not None] or [(0, np.ones(1, work))]
     # Passes along the last two axes are one, which begins across.
     last = [next((g for g in given if axes[g[0]] == axis), None) for axis in (len(shape) - 1, len(shape) - 2)]

@@ -1,8 +1,11 @@
-"""Sizes of blocks and grids that all kernels keep to."""
+"""What all kernels keep to: sizes of blocks and grids, and axes that lie side by side."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from convkit._core import gpu
+from convkit._core.geometry import Layout, layout
 
 # Bytes of shared memory that a block may have without being asked for specially.
 SHARED = 48 << 10
@@ -12,3 +15,18 @@ MOST = 65535
 THREADS = 4 if gpu.SIMULATED else 256
 # Streams that launches are kept ready for.
 STREAMS = 16
+
+
+def reached(shape: tuple[int, ...], axes: Sequence[int]) -> Layout:
+    """The ascending `axes` of an array as those of a volume.
+
+    Raises
+    ------
+    ValueError
+        Where others lie between them.
+    """
+    plan = layout(shape, axes)
+    if plan is None:
+        raise ValueError(f"axes={tuple(axes)} of x of shape {shape} have others between them, which a CUDA device does not "
+                         "reach in one pass; move them to the end of x, in a contiguous copy")
+    return plan

@@ -9,27 +9,18 @@ from typing import Any
 import numpy as np
 
 from convkit._core.geometry import Geometry, layout
-from convkit._core.gpu import Line
 from convkit._core.typing import Array
 from convkit.engines.cuda import fourier, tiles
-
-
-def correlate(x: Line, weights: Array, geometry: Sequence[Geometry], boundary: Sequence[str], fill: Any,
-              axes: Sequence[int], out: Line) -> None:
-    """Write the correlation of `x` with `weights` along the ascending `axes` into `out`, of the dtype of the weights.
-
-    Tiles with samples that are not finite, or far larger than those of most, are summed directly.
-    """
-    prepare(x.shape, weights, geometry, boundary, fill, axes)(x, out)
+from convkit.engines.cuda.grids import reached
 
 
 def prepare(shape: tuple[int, ...], weights: Array, geometry: Sequence[Geometry], boundary: Sequence[str], fill: Any,
             axes: Sequence[int]) -> tiles.Prepared:
-    """All of a correlation but its samples, of `shape`: to be called with `x` and `out`."""
-    plan = layout(shape, axes)
-    if plan is None:
-        raise ValueError(f"axes={tuple(axes)} of x of shape {shape} have others between them, which a CUDA device does not "
-                         "reach in one pass; move them to the end of x, in a contiguous copy")
+    """All of a correlation with `weights` along the ascending `axes` but its samples, of `shape`: called with `x` and `out`.
+
+    Tiles with samples that are not finite, or far larger than those of most, are summed directly.
+    """
+    plan = reached(shape, axes)
     return tiles.Prepared(tiles.volume(plan, weights.shape, geometry, boundary), weights, fill, fourier.library())
 
 
