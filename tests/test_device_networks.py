@@ -1,47 +1,36 @@
 """Networks and places, as far as they go without a CUDA device; what is computed there is in tests/cuda/twins_networks.py."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from convkit import nn, optim, training
 from convkit.autodiff import Tensor
 from convkit.engines.places import HOST, place_of
+from tests.interpreter import NO_CUDA, errors_of
 
 MODEL = ("import sys, numpy as np; from convkit import nn, optim, training; model = nn.Sequential(nn.Linear(2, 2), nn.ReLU());"
          "x = np.ones((4, 2), 'float32');")
 
 
-def run(code):
-    """Error output of a new interpreter, which has no simulator."""
-    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_ENABLE_CUDASIM"}
-    done = subprocess.run([sys.executable, "-c", MODEL + code], capture_output=True, text=True, env=environment)
-    return done.stderr
-
-
 def test_networks_on_the_host_never_import_cuda():
     code = ("model.to('cpu').loss_and_grad(x, [0, 1, 0, 1], nn.CrossEntropyLoss()); optim.SGD(model.parameters()).step();"
             "training.fit(model, (x, np.ones(4, int)), epochs=1);"
-            "bad = [n for n in sys.modules if n.startswith(('numba_cuda', 'numba.cuda', 'cuda.'))"
-            "       or n in ('cuda', 'convkit._core.gpu', 'convkit.engines.cuda')]; assert not bad, bad")
-    assert run(code) == ""
+            + NO_CUDA)
+    assert errors_of(MODEL + code) == ""
 
 
 @pytest.mark.parametrize("call", ["model.to('cuda')", "nn.Parameter(x).to('cuda')"])
 def test_without_the_extra_one_error_names_it(call):
-    said = run(f"import numba.cuda; numba.cuda.__file__ = 'of Numba itself'; {call}")
+    said = errors_of(MODEL + f"import numba.cuda; numba.cuda.__file__ = 'of Numba itself'; {call}")
     assert "ImportError: computing on a CUDA device needs numba-cuda" in said
 
 
 def test_training_from_the_command_line_says_so_in_one_line():
     code = "import numba.cuda; numba.cuda.__file__ = 'of Numba itself'; from convkit.cli import main; sys.argv = {}; main()"
-    said = run(code.format(["convkit", "train", "digits", "--device", "cuda"]))
+    said = errors_of(MODEL + code.format(["convkit", "train", "digits", "--device", "cuda"]))
     assert said.startswith("convkit train: --device is cuda: computing on a CUDA device needs numba-cuda")
     assert said.count("\n") == 1
-    assert "--device='tpu' is not known" in run(code.format(["convkit", "train", "digits", "--device", "tpu"]))
+    assert "--device='tpu' is not known" in errors_of(MODEL + code.format(["convkit", "train", "digits", "--device", "tpu"]))
 
 
 @pytest.mark.parametrize("place", ["gpu", "cuda:1", 0, None])

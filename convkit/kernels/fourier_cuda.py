@@ -192,6 +192,27 @@ def ends(sweep: Sweep, work: Any, fill: int) -> Ends:
                 pair_of_tiles if paired else pair_of_parts, larger, keep_most, put_tiles if paired else put_parts)
 
 
+def gathering(sweep, e):
+    """A device function that reads the tiles of a block into shared memory, and keeps the largest number of each."""
+    length, lines, threads = sweep
+    pitch, plane, zero = sweep.pitch, sweep.plane, e.real.type(0)
+    locate_reads, pair, larger, keep_most = e.locate_reads, e.pair, e.larger, e.keep_most
+
+    @cuda_helper
+    def gather(x, beyond, tables, shared, places, first, most, sizes, rank):
+        locate_reads(first, places, beyond, sizes, rank)
+        largest = zero
+        for i in range(rank, i32(lines * length), i32(threads)):
+            line, p = i32(i // length), i32(i % length)
+            re, im = pair(x, beyond, tables, places, line, p, sizes)
+            largest = larger(largest, re, im)
+            at = np.uint32(line * pitch + p + (p >> GAP))
+            shared[at], shared[at + np.uint32(plane)] = re, im
+        keep_most(largest, shared, 2 * plane, first, most, rank)
+
+    return gather
+
+
 def tiles_body(sweep, work, radices):
     """The plain function of the kernel ``(x, beyond, tables, out, most, sizes)``: tiles of one row, from samples to results.
 
@@ -202,26 +223,17 @@ def tiles_body(sweep, work, radices):
 
     fill = twiddles(sweep.length, radices).size
     e = ends(sweep, work, fill)
-    real, places_of, locate_reads, locate_writes, pair = e.real, e.places, e.locate_reads, e.locate_writes, e.pair
-    larger, keep_most, put = e.larger, e.keep_most, e.put
+    real, places_of, locate_writes, put, gather = e.real, e.places, e.locate_writes, e.put, gathering(sweep, e)
     length, lines, threads = sweep
     pitch, plane = sweep.pitch, sweep.plane
     transform = steps(sweep, real, radices, False).filtered
-    zero, real = real.type(0), from_dtype(real)
+    real = from_dtype(real)
 
     def correlate(x, beyond, tables, out, most, sizes):
         shared, places = cuda.shared.array(0, real), cuda.shared.array(places_of, i32)
         rank = i32(cuda.threadIdx.x)
         first = i32(sizes[24] + cuda.blockIdx.x * lines)
-        locate_reads(first, places, beyond, sizes, rank)
-        largest = zero
-        for i in range(rank, i32(lines * length), i32(threads)):
-            line, p = i32(i // length), i32(i % length)
-            re, im = pair(x, beyond, tables, places, line, p, sizes)
-            largest = larger(largest, re, im)
-            at = np.uint32(line * pitch + p + (p >> GAP))
-            shared[at], shared[at + np.uint32(plane)] = re, im
-        keep_most(largest, shared, 2 * plane, first, most, rank)
+        gather(x, beyond, tables, shared, places, first, most, sizes, rank)
         transform(shared, tables, fill + 2, rank)
         locate_writes(first, places, sizes, rank)
         for i in range(rank, i32(lines * length), i32(threads)):
@@ -246,7 +258,7 @@ def first_body(sweep, work, radices):
     real, places_of, locate_reads, pair, larger, keep_most = e.real, e.places, e.locate_reads, e.pair, e.larger, e.keep_most
     length, lines, threads = sweep
     pitch, plane = sweep.pitch, sweep.plane
-    transform = steps(sweep, real, radices, False).forward if radices else None
+    transform, gather = steps(sweep, real, radices, False).forward if radices else None, gathering(sweep, e)
     zero, real = real.type(0), from_dtype(real)
 
     def plain(x, beyond, tables, between, most, sizes):
@@ -267,15 +279,7 @@ def first_body(sweep, work, radices):
         shared, places = cuda.shared.array(0, real), cuda.shared.array(places_of, i32)
         rank = i32(cuda.threadIdx.x)
         first = i32(sizes[24] + cuda.blockIdx.x * lines)
-        locate_reads(first, places, beyond, sizes, rank)
-        largest = zero
-        for i in range(rank, i32(lines * length), i32(threads)):
-            line, p = i32(i // length), i32(i % length)
-            re, im = pair(x, beyond, tables, places, line, p, sizes)
-            largest = larger(largest, re, im)
-            at = np.uint32(line * pitch + p + (p >> GAP))
-            shared[at], shared[at + np.uint32(plane)] = re, im
-        keep_most(largest, shared, 2 * plane, first, most, rank)
+        gather(x, beyond, tables, shared, places, first, most, sizes, rank)
         transform(shared, tables, 0, rank)
         start = cuda.blockIdx.x * np.int64(lines * length)
         for i in range(rank, i32(lines * length), i32(threads)):

@@ -156,6 +156,24 @@ def normalize_body(dtype, vectors, threads):
     return kernel
 
 
+def loading(vectors):
+    """A device function that loads samples, slopes, and with relu results: a vector of each, or one number."""
+
+    @cuda_helper
+    def load(x, g, y, at, relu, values, slopes, kept):
+        if vectors:
+            load_vector(x, at, values)
+            load_vector(g, at, slopes)
+            if relu:
+                load_vector(y, at, kept)
+        else:
+            values[0], slopes[0] = x[at], g[at]
+            if relu:
+                kept[0] = y[at]
+
+    return load
+
+
 def slopes_body(dtype, vectors, threads):
     """The plain function of the kernel ``(x, g, y, partial, means, sizes)``: sums of slopes, alone and times distances.
 
@@ -165,7 +183,7 @@ def slopes_body(dtype, vectors, threads):
     from numba import from_dtype
 
     lanes, number = lanes_of(dtype, vectors), from_dtype(np.dtype(dtype))
-    space = 2 * threads
+    space, load = 2 * threads, loading(vectors)
     zero = np.dtype(dtype).type(0)
 
     def kernel(x, g, y, partial, means, sizes):
@@ -179,15 +197,7 @@ def slopes_body(dtype, vectors, threads):
         total, product = number(0), number(0)
         for j in range(i32(first + rank), last, i32(threads)):
             at = start_of(j, c, sizes, lanes)
-            if vectors:
-                load_vector(x, at, values)
-                load_vector(g, at, slopes)
-                if relu:
-                    load_vector(y, at, kept)
-            else:
-                values[0], slopes[0] = x[at], g[at]
-                if relu:
-                    kept[0] = y[at]
+            load(x, g, y, at, relu, values, slopes, kept)
             for k in range(lanes):
                 slope = zero if relu and kept[k] <= 0 else slopes[k]
                 total += slope
@@ -207,7 +217,7 @@ def normalize_gradient_body(dtype, vectors, threads):
     from numba import from_dtype
 
     lanes, number = lanes_of(dtype, vectors), from_dtype(np.dtype(dtype))
-    space = 2 * threads
+    space, load = 2 * threads, loading(vectors)
     zero, one = np.dtype(dtype).type(0), np.dtype(dtype).type(1)
 
     def kernel(x, g, y, partial, means, variances, weights, by_x, by_weight, by_bias, eps, count, sizes):
@@ -234,15 +244,7 @@ def normalize_gradient_body(dtype, vectors, threads):
         last = min(i32(first + i32(sizes[3])), i32(i32(sizes[0]) * i32(sizes[2])))
         for j in range(i32(first + rank), last, i32(threads)):
             at = start_of(j, c, sizes, lanes)
-            if vectors:
-                load_vector(x, at, values)
-                load_vector(g, at, slopes)
-                if relu:
-                    load_vector(y, at, kept)
-            else:
-                values[0], slopes[0] = x[at], g[at]
-                if relu:
-                    kept[0] = y[at]
+            load(x, g, y, at, relu, values, slopes, kept)
             for k in range(lanes):
                 slope = zero if relu and kept[k] <= 0 else slopes[k]
                 values[k] = (slope - shift - (values[k] - mean) * lean) * scale

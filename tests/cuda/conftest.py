@@ -1,16 +1,18 @@
-"""What makes the simulator of CUDA quick enough to be run every time."""
+"""The simulator of CUDA, where it is on, as tests need it."""
 
 import sys
 
 import pytest
 from numba import config
 
+from tests.cuda.simulator import mended
+
 
 @pytest.fixture(autouse=True, scope="session")
-def _threads_that_wait_give_way():
-    """Its first thread asks all others again and again whether they wait; each time it held them up for 5 ms."""
+def _simulator():
     before = sys.getswitchinterval()
-    if config.ENABLE_CUDASIM:
-        sys.setswitchinterval(1e-4)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        if config.ENABLE_CUDASIM:
+            mended(patch)
+        yield
     sys.setswitchinterval(before)

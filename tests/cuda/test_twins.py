@@ -1,6 +1,7 @@
 """The kernels of a CUDA device under Numba's simulator, where an index out of range raises: see `NUMBA_ENABLE_CUDASIM`."""
 
 import sys
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ from numba import config
 import convkit
 from tests import reference
 from tests.cuda.collected import collected
+from tests.cuda.simulator import Shared
 from tests.cuda.twins import near, sent
 
 pytestmark = [
@@ -55,3 +57,21 @@ def test_the_simulator_raises_where_an_index_is_out_of_range():
 
     with pytest.raises(IndexError):
         add[1, 4](sent(np.zeros(3)), sent(np.zeros(4)))
+
+
+def test_threads_of_a_block_share_an_array_however_they_take_turns():
+    """One that asks while another makes it waits for it."""
+    arrays, met = Shared(), []
+    assert arrays.get("line") is None
+    other = threading.Thread(target=lambda: met.append(arrays.get("line")))
+    other.start()
+    arrays["line"] = made = np.zeros(2)
+    other.join()
+    assert met[0] is made
+    assert arrays.get("line") is made
+
+
+def test_the_arrays_of_blocks_are_such():
+    from numba.cuda.simulator.kernelapi import FakeCUDAShared
+
+    assert type(FakeCUDAShared(0)._allocations) is Shared

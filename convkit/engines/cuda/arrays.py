@@ -248,7 +248,7 @@ class DeviceArray(Line):
         return self.reshape(-1)
 
     @property
-    def T(self) -> DeviceArray:  # noqa: N802
+    def T(self) -> DeviceArray:  # noqa: N802 (NumPy's name)
         """Axes in reverse order."""
         return self.transpose()
 
