@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from convkit._core import checks
-from convkit._core.boundary import CONSTANT, Boundary, index_map, normalize
+from convkit._core.boundary import Boundary, normalize
+from convkit._core.device import on_device
 from convkit._core.typing import Array, ArrayLike
 
 
@@ -35,7 +38,7 @@ def _halo(halo: Any, ndim: int) -> list[tuple[int, int]]:
 
 
 def pad(x: ArrayLike, halo: int | Sequence[int] | Sequence[Sequence[int]], *, boundary: Boundary = "zero",
-        fill_value: complex = 0.0) -> Array:
+        fill_value: complex = 0.0, device: str | None = None) -> Array:
     """Extend an array by samples beyond its edges, as the convolutions of this package see them.
 
     Parameters
@@ -56,6 +59,10 @@ def pad(x: ArrayLike, halo: int | Sequence[int] | Sequence[Sequence[int]], *, bo
             wrap       c d | a b c d | a b     (also "periodic", "circular", "grid-wrap")
     fill_value : scalar, default 0
         The value beyond the edge with ``boundary="constant"``.
+    device : {None, "cuda"}, optional
+        Where to compute, as in `convolve`: by default where x lies, which may be the memory of a CUDA device: the result
+        then is an array of the same library. Without the extra ``cu13`` or ``cu12`` that is an ImportError, without a
+        device a RuntimeError.
 
     Returns
     -------
@@ -76,18 +83,17 @@ def pad(x: ArrayLike, halo: int | Sequence[int] | Sequence[Sequence[int]], *, bo
     >>> convkit.pad([1, 2, 3], (0, 2), boundary="constant", fill_value=9)
     array([1, 2, 3, 9, 9])
     """
-    samples = checks.numbers(x, "x")
+    engine = _engine(x, device)
+    samples = engine.samples(x)
     pairs = _halo(halo, samples.ndim)
     names = normalize(boundary, samples.ndim, fill_value)
-    fill = _representable(fill_value, samples.dtype)
-    for axis, ((before, after), name) in enumerate(zip(pairs, names, strict=True)):
-        if before == after == 0:
-            continue
-        sources = index_map(samples.shape[axis], before, after, name)
-        samples = np.take(samples, np.maximum(sources, 0), axis=axis)
-        if name in CONSTANT:
-            np.moveaxis(samples, axis, 0)[sources < 0] = fill
-    return samples if samples.base is None and samples is not x else samples.copy()
+    result: Array = engine.padded(x, samples, pairs, names, _representable(fill_value, samples.dtype))
+    return result
+
+
+def _engine(x: Any, device: Any) -> ModuleType:
+    """What extends `x`: on the device where it lies, or that the caller names, else on the host."""
+    return import_module("convkit.engines.cuda.pad" if on_device(x, device) else "convkit.engines.pad")
 
 
 def _representable(value: Any, dtype: np.dtype[Any]) -> Any:

@@ -73,8 +73,8 @@ def test_results_are_fetched_from_their_libraries():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"), [(["gpu"], "--device is 'gpu'; it may be cuda"), (["cuda", "--full"], "--full is not"),
-                             (["cuda", "--workers", "2"], "--workers is not taken"), (["cuda", "--html", "a.html"], "--html"),
+    ("arguments", "words"), [(["gpu"], "--device is 'gpu'; it may be cuda"), (["cuda", "--html", "a.html"], "--html"),
+                             (["cuda", "--full", "--workers", "2"], "--workers is not taken"),
                              (["cuda", "--rivals", "scipy"], "give some of cupy, torch")])  # fmt: skip
 def test_what_is_refused(arguments, words):
     result = bench(*arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import convkit
@@ -217,21 +219,50 @@ def test_a_lock_is_waited_for(tmp_path):
     assert events == ["waits", "first", "second"]
 
 
+def told(function):
+    """Name of the file for a function, whatever its types."""
+
+    class Codegen:
+        @staticmethod
+        def magic_tuple():
+            return ("processor",)
+
+    kept = codecache.KernelCache(function, "options")
+    return kept._name(kept._key(("float64",), Codegen)) if kept._usable else None
+
+
+def make(factor, helper):
+    def scale(x):
+        return helper(x) * factor
+
+    return scale
+
+
 def test_functions_of_one_factory_have_code_of_their_own():
-    def make(factor, helper):
-        def scale(x):
-            return helper(x) * factor
+    long = np.arange(3000)
+    other = long.copy()
+    other[1500] = 0
+    made = [(2, abs), (3, abs), (2.0, abs), (2, round), (2, make), (long, abs), (other, abs), ((2, 3), abs), ([2, 3], abs)]
+    # Functions that differ by what they were made with in turn, by a constant, and by a name.
+    made += [(2, make(2, abs)), (2, make(3, abs)), (2, lambda x: x * 2), (2, lambda x: x * 3), (2, make(2, make(2, abs)))]
+    assert len({told(make(*known)) for known in made}) == len(made)
+    assert told(make(2, make(long, abs))) == told(make(2, make(long.copy(), abs)))
+    plain = [eval(f"lambda x: {name}(x)", {}, {}).__code__ for name in ("abs", "round")]
+    assert plain[0].co_code == plain[1].co_code
+    assert codecache._told_of(plain[0]) != codecache._told_of(plain[1])
 
-        return scale
 
-    def key(*made):
-        class Codegen:
-            @staticmethod
-            def magic_tuple():
-                return ("processor",)
+def test_what_cannot_be_told_apart_is_not_kept():
+    def itself(x):
+        return itself
 
-        kept = codecache.KernelCache(make(*made), "options")
-        return kept._name(kept._key(("float64",), Codegen))
+    assert told(itself) is not None
+    for cannot in (object(), functools.partial(make), lambda x: np.sqrt(x), later({})):
+        assert told(make(2, cannot)) is None
 
-    assert key(2, abs) == key(2, abs)
-    assert len({key(2, abs), key(3, abs), key(2, round), key(2, make), key(2, key)}) == 5
+
+def later(place):
+    """A function whose cell is empty."""
+    if place:
+        name = 1
+    return lambda x: name

@@ -238,6 +238,12 @@ def test_an_empty_batch_has_gradients_of_zero():
     c = layer((0, 3, 8, 18), (4, 3, 3, 3), padding=1)
     x, w, bias, g = draw(c)
     assert not computed(c, x, w, bias, g)[2].any()
+    sums = np.full(c.weights[0], np.nan)
+    prepare(c).bias_gradient(np.zeros(c.out_shape), sums)
+    np.testing.assert_array_equal(sums, 0)
+    sums[:] = np.nan
+    assert prepare(c).rectified_gradient(np.zeros(c.out_shape), np.zeros(c.out_shape), sums).size == 0
+    np.testing.assert_array_equal(sums, 0)
 
 
 def test_samples_may_be_read_only():

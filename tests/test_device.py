@@ -1,11 +1,12 @@
 """Who never asks for a CUDA device, and who asks for one that cannot be had."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import convkit
-from convkit import filters
-from convkit._core.device import layout_of, on_device, resident
+from convkit._core.device import layout_of, number_of, on_device, resident
 from tests.interpreter import NO_CUDA, errors_of
 
 
@@ -58,16 +59,45 @@ def test_device_arrays_are_told_apart():
     assert layout_of(Elsewhere(2)) is None
 
 
-@pytest.mark.parametrize("device", ["gpu", "cpu", 0])
+@pytest.mark.parametrize("device", ["gpu", "cuda:1", 0])
 def test_other_devices_are_refused(device):
-    with pytest.raises(ValueError, match="it may be 'cuda', or None"):
+    with pytest.raises(ValueError, match="it may be 'cpu' or 'cuda': the device that is current"):
         convkit.convolve([1.0], [1.0], device=device)
 
 
+class Named:
+    """A device as PyTorch has them."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __str__(self):
+        return self.name
+
+
+def test_devices_by_their_names():
+    assert not any(on_device([1.0], name) for name in ("cpu", Named("cpu")))
+    assert all(on_device([1.0], name) for name in ("cuda", "cuda:0", Named("cuda:0")))
+    assert convkit.convolve([1.0, 2.0], [3.0], device="cpu").tolist() == [3.0, 6.0]
+    with pytest.raises(TypeError, match="fetch it first"):
+        convkit.convolve(Described(), [1.0], device="cpu")
+
+
+def test_numbers_of_devices():
+    """As torch, CuPy, Numba and the package's own memory tell them."""
+    device = SimpleNamespace(id=3)
+    memory = SimpleNamespace(context=SimpleNamespace(device=device))
+    numba = SimpleNamespace(__cuda_ndarray__=True, gpu_data=memory, dtype=np.dtype(float), shape=(2,), strides=(8,))
+    others = [SimpleNamespace(device=SimpleNamespace(index=1)), SimpleNamespace(device=SimpleNamespace(id=2)), numba,
+              SimpleNamespace(device=4), np.ones(2), SimpleNamespace(device="there")]
+    assert [number_of(x) for x in others] == [1, 2, 3, 4, None, None]
+    first = layout_of(numba)
+    device.id = 0
+    assert layout_of(numba) != first
+
+
 @pytest.mark.parametrize(
-    "call", [lambda x: convkit.pad(x, 1), lambda x: filters.median(x, 3), lambda x: filters.gaussian_laplace(x, 1.0),
-             lambda x: filters.bilateral(x, 1.0, 1.0), filters.unsharp, convkit.orientation_map,
-             lambda x: convkit.choose_method(x, [1.0])])  # fmt: skip
+    "call", [convkit.orientation_map, lambda x: convkit.choose_method(x, [1.0])])  # fmt: skip
 def test_what_is_not_computed_on_a_device_says_so(call):
     with pytest.raises(TypeError, match="lies in the memory of a CUDA device, where this is not computed; fetch it first"):
         call(Described())

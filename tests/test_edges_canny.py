@@ -380,7 +380,7 @@ def test_narrow_images_and_the_smoothed_one_that_is_kept(rng):
 def canny_pixels(x):
     """Pixels whose points are returned."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules["convkit.edges.canny"], "offsets", lambda sample, points: np.zeros(points.shape))
+        patch.setattr(sys.modules["convkit.edges.subpixel"], "offsets", lambda sample, points: np.zeros(points.shape))
         return canny(x, 1.0, 0.0, 0.1, subpixel=True)
 
 

@@ -10,11 +10,19 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, cached_property
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from types import CodeType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from convkit._core.announcer import Announcer
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+_KERNELS = _PACKAGE / "kernels"
 # A file that another process left half written is removed after this many seconds.
 _ABANDONED = 3600.0
 # Settings of Numba that change code.
@@ -29,7 +37,7 @@ def stamp() -> str:
     """
     digest = hashlib.sha256()
     try:
-        sources = sorted((_PACKAGE / "kernels").rglob("*.py"))
+        sources = sorted(_KERNELS.rglob("*.py"))
         for path in [*sources, _PACKAGE / "_core" / "jit.py", Path(__file__)]:
             text = path.read_bytes()
             digest.update(f"{path.name} {len(text)} ".encode())
@@ -71,12 +79,51 @@ def directories(source: str, named: str) -> tuple[tuple[Path, ...], Path | None]
     return tuple(looked), None
 
 
-def _told(value: Any) -> str:
-    """Describe what a function was made with, alike in every process: a function by its name and code."""
-    function = getattr(value, "py_func", value)
-    if hasattr(function, "__code__"):
-        return f"{function.__module__}.{function.__qualname__} {function.__code__.co_code!r}"
-    return repr(value)
+class _UntoldError(Exception):
+    """Something that cannot be described alike in every process."""
+
+
+def _told(value: Any, seen: list[FunctionType] | None = None) -> str:
+    """Describe what a function was made with, alike in every process, and all that this was made with in turn.
+
+    Raises
+    ------
+    _UntoldError
+        For what has no other name than its place in memory, and for code that no stamp covers.
+    """
+    seen = [] if seen is None else seen
+    function = getattr(value, "py_func", None) or getattr(value, "_defn", None) or value
+    if isinstance(function, FunctionType):
+        for i, known in enumerate(seen):
+            if known is function:
+                return f"function {i}"
+        seen.append(function)
+        code = function.__code__
+        if code.co_names and _KERNELS not in Path(code.co_filename).resolve().parents:
+            raise _UntoldError(f"{function.__qualname__} may use what is not of {_KERNELS.name}/")
+        try:
+            cells = [_told(cell.cell_contents, seen) for cell in function.__closure__ or ()]
+        except ValueError:
+            raise _UntoldError(f"{function.__qualname__} is not complete") from None
+        made = (cells, _told(function.__defaults__, seen), _told(function.__kwdefaults__, seen))
+        return f"{type(value).__name__} {function.__module__}.{function.__qualname__} {_told_of(code)} {made}"
+    if isinstance(value, tuple | list | dict):
+        items = value.items() if isinstance(value, dict) else value
+        return f"{type(value).__qualname__}({', '.join(_told(item, seen) for item in items)})"
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return f"{value.dtype!r} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    if isinstance(value, ModuleType):
+        return f"module {value.__name__}"
+    words = repr(value)
+    if " at 0x" in words:
+        raise _UntoldError(words)
+    return words
+
+
+def _told_of(code: CodeType) -> str:
+    """What a function does: its steps, the names and constants in them, and the functions it makes."""
+    constants = [_told_of(value) if isinstance(value, CodeType) else repr(value) for value in code.co_consts]
+    return repr((code.co_code, code.co_names, constants))
 
 
 class KernelCache:
@@ -89,17 +136,28 @@ class KernelCache:
     """
 
     def __init__(self, function: Callable[..., Any], options: str) -> None:
+        self._function, self._options = function, options
+        self._source = function.__code__.co_filename
+        self._base = f"{Path(self._source).stem}.{function.__qualname__.replace('<', '').replace('>', '')}"
+        self._enabled = bool(stamp())
+
+    @cached_property
+    def _own(self) -> tuple[Any, ...] | None:
+        """What the code depends on but for types and processor; None if that cannot be told."""
         import llvmlite
         import numba
 
-        code = function.__code__
-        self._source = code.co_filename
-        self._base = f"{Path(self._source).stem}.{function.__qualname__.replace('<', '').replace('>', '')}"
-        # What a function was made with is part of its code.
-        cells = [_told(cell.cell_contents) for cell in function.__closure__ or ()]
-        made = hashlib.sha256(repr((code.co_code, cells, function.__defaults__)).encode()).hexdigest()
-        self._own = (stamp(), sys.version, numba.__version__, llvmlite.__version__, options, code.co_firstlineno, made)
-        self._enabled = bool(stamp())
+        try:
+            # What a function was made with is part of its code.
+            made = hashlib.sha256(_told(self._function).encode()).hexdigest()
+        except _UntoldError:
+            return None
+        line = self._function.__code__.co_firstlineno
+        return (stamp(), sys.version, numba.__version__, llvmlite.__version__, self._options, line, made)
+
+    @property
+    def _usable(self) -> bool:
+        return self._enabled and self._own is not None
 
     @property
     def cache_path(self) -> str | None:
@@ -144,31 +202,38 @@ class KernelCache:
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """Compiled code for a signature, or None."""
-        if not self._enabled:
+        if not self._usable:
             return None
         from numba.core.compiler import CompileResult
 
         target_context.refresh()
-        key = self._key(signature, target_context.codegen())
+        return self._load(signature, target_context.codegen(), lambda kept: CompileResult._rebuild(target_context, *kept))
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        """Keep compiled code on disk, if there is a place for it."""
+        if self._usable and not result.library.has_dynamic_globals and all(part.can_cache for part in result.lifted):
+            self._save(signature, result.codegen, result._reduce)
+
+    def _load(self, signature: Any, codegen: Any, rebuilt: Callable[[Any], Any]) -> Any:
+        key = self._key(signature, codegen)
         for directory in self._directories()[0]:
             try:
-                reduced = self._file(directory, key).load(key)
-                if reduced is not None:
-                    return CompileResult._rebuild(target_context, *reduced)
+                kept = self._file(directory, key).load(key)
+                if kept is not None:
+                    return rebuilt(kept)
             # A file that is cut short or was written by something else may raise anything; it is compiled anew.
             except Exception:
                 continue
         return None
 
-    def save_overload(self, signature: Any, result: Any) -> None:
-        """Keep compiled code on disk, if there is a place for it."""
-        path = self._directories()[1] if self._enabled else None
-        if path is None or result.library.has_dynamic_globals or any(not part.can_cache for part in result.lifted):
+    def _save(self, signature: Any, codegen: Any, reduced: Callable[[], Any]) -> None:
+        path = self._directories()[1]
+        if path is None:
             return
-        key = self._key(signature, result.codegen)
+        key = self._key(signature, codegen)
         with contextlib.suppress(OSError):
             path.mkdir(parents=True, exist_ok=True)
-            self._file(path, key).save(key, result._reduce())
+            self._file(path, key).save(key, reduced())
             self._sweep(path)
 
     def _sweep(self, path: Path) -> None:
@@ -178,6 +243,37 @@ class KernelCache:
                 stale = file.suffix in (".nbc", ".nbi") and not file.name.startswith(f"{self._base}-{stamp()[:12]}-")
                 if stale or (".tmp." in file.name and time.time() - file.stat().st_mtime > _ABANDONED):
                     file.unlink()
+
+
+_release = cache(metadata.version)
+
+
+class DeviceCache(KernelCache):
+    """Compiled variants of one kernel for CUDA devices, on disk; takes the place of numba-cuda's own cache in a dispatcher.
+
+    That has the faults of Numba's, and tells closures apart by pickling what they were made with, helpers and all. `announcer`
+    learns when compiling begins and ends: numba-cuda has no event that says so.
+    """
+
+    def __init__(self, function: Callable[..., Any], options: str, announcer: Announcer) -> None:
+        super().__init__(function, f"{options} numba-cuda {_release('numba-cuda')}")
+        self._announcer = announcer
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        """A compiled kernel for the types of its arguments and the kind of the device in use, or None."""
+        found = self._load(signature, target_context.codegen(), lambda kernel: kernel) if self._usable else None
+        if found is None:
+            self._announcer.begin()
+        return found
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        """Keep a compiled kernel on disk, if there is a place for it."""
+        self._announcer.end()
+        if not self._usable or result.launch_config_sensitive:  # code that holds for one grid only
+            return
+        # Which kernels cannot be pickled is for numba-cuda to know: those linked with files, say. They run all the same.
+        with contextlib.suppress(Exception):
+            self._save(signature, result.codegen, lambda: result)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -17,10 +17,11 @@ class Remote:
 
 
 def named(device: Any) -> str:
-    """A place by its name: "cpu" or "cuda"; "cuda:0", which scripts for PyTorch say, is the only device there is."""
+    """A place by its name: "cpu" or "cuda", also of PyTorch; "cuda:0", which its scripts say, is that too."""
     name = {"cpu": "cpu", "cuda": "cuda", "cuda:0": "cuda"}.get(str(device))
     if name is None:
-        raise ValueError(f"device={device!r} is not known; it may be 'cpu' or 'cuda'")
+        raise ValueError(f"device={device!r} is not known; it may be 'cpu' or 'cuda': the device that is current, or where the "
+                         "samples lie")
     return name
 
 
@@ -38,24 +39,22 @@ def resident(x: Any) -> bool:
 
 def on_device(x: Any, device: Any) -> bool:
     """Whether to compute on a CUDA device: where `x` lies there, or the caller says so."""
-    if device is None:
-        return resident(x)
-    if device == "cuda":
-        return True
-    raise ValueError(f"device={device!r} is not known; it may be 'cuda', or None: where x lies")
+    return resident(x) if device is None else named(device) == "cuda"
 
 
 def number_of(x: Any) -> int | None:
     """Number of the device that `x` lies on, where its library tells."""
+    if getattr(x, "__cuda_ndarray__", False):
+        x = getattr(getattr(x, "gpu_data", None), "context", None)
     device = getattr(x, "device", None)
-    number = getattr(device, "index", getattr(device, "id", None))
+    number = device if type(device) is int else getattr(device, "index", getattr(device, "id", None))
     return number if type(number) is int else None
 
 
 def layout_of(x: Any) -> tuple[Any, ...] | None:
     """What tells device arrays apart but for their numbers and where these lie; None where it is not told quickly."""
     if getattr(x, "__cuda_ndarray__", False):
-        return type(x), x.dtype, x.shape, x.strides
+        return type(x), x.dtype, x.shape, x.strides, number_of(x)
     described = getattr(x, "__cuda_array_interface__", None)
     if described is None:
         return None

@@ -5,14 +5,22 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import Any, Self
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from convkit._core.device import Remote, number_of
-from convkit._core.memory import KEPT
+from convkit._core.blocks import Block as Block
+from convkit._core.blocks import Shelves
+from convkit._core.device import number_of
+from convkit._core.lines import Line as Line
+from convkit._core.lines import Strided as Strided
+from convkit._core.lines import address_of
+from convkit._core.lines import overlap as overlap
+from convkit._core.staging import PIECE, Staging
+from convkit._core.strides import Lies
 from convkit._core.typing import Array
 
 EXTRAS = ("computing on a CUDA device needs numba-cuda, which comes with an extra for the CUDA version of the driver: "
@@ -34,6 +42,9 @@ def _library() -> Any:
 
 cuda = _library()
 SIMULATED = bool(cuda.config.ENABLE_CUDASIM)
+if not SIMULATED:  # small arrays take few blocks, and no warning makes them more
+    cuda.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+_ANYWHERE = contextlib.nullcontext()
 
 
 def intrinsic(code: Callable[..., Any]) -> Any:
@@ -59,101 +70,93 @@ def configured(kernel: Any, grid: tuple[int, ...], block: tuple[int, ...], strea
     return launch
 
 
-class Line(Remote):
-    """An array in the memory of a device: its shape, its numbers as one line, and the stream they are ready on.
-
-    `owner` keeps the memory: the caller's array, or a `Block`.
-    """
-
-    __slots__ = ("dtype", "line", "owner", "shape", "stream")
-
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], line: Any, stream: Any, owner: Any) -> None:
-        self.shape, self.dtype, self.line, self.stream, self.owner = shape, dtype, line, stream, owner
-
-    def on(self, stream: Any) -> Self:
-        """The same memory, to be worked on in another stream."""
-        return type(self)(self.shape, self.dtype, self.line, stream, self.owner)
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def stand_in(self) -> Array:
-        """A host array of this shape and dtype, for checks that look at no number."""
-        return np.lib.stride_tricks.as_strided(np.zeros(1, self.dtype), self.shape, (0,) * self.ndim)
-
-    @property
-    def address(self) -> int:
-        """Where the first number lies."""
-        if SIMULATED:
-            return int(self.line._ary.ctypes.data)
-        return int(self.line.__cuda_array_interface__["data"][0])
-
-    @property
-    def size(self) -> int:
-        """Number of samples."""
-        return math.prod(self.shape)
+_shelves = Shelves(lambda size, dtype, stream: cuda.device_array(size, dtype, stream=stream), lambda: current())
 
 
-class Block:
-    """Memory of a device that is handed out again once nothing refers to it: asking the driver takes longer than a kernel.
-
-    Whoever has it next works in the same stream, and so after all that was put there before.
-    """
-
-    __slots__ = ("_shelf", "_shelves", "line")
-
-    def __init__(self, line: Any, shelf: list[tuple[int, Any]], shelves: _Shelves) -> None:
-        self.line, self._shelf, self._shelves = line, shelf, shelves
-
-    def __del__(self) -> None:
-        self._shelf.append((self._shelves.requests, self.line))
-
-    @staticmethod
-    def taken(size: int, dtype: np.dtype[Any], stream: Any) -> Block:
-        """A block of so many numbers."""
-        return _shelves.get(max(size, 1), dtype, stream)
-
-
-class _Shelves:
-    """Blocks that nothing refers to, by their size, dtype and stream; those not wanted for long go back to the driver."""
-
-    def __init__(self) -> None:
-        self._by_kind: dict[Any, list[tuple[int, Any]]] = {}
-        self.requests = 0
-
-    def get(self, size: int, dtype: np.dtype[Any], stream: Any) -> Block:
-        self.requests += 1
-        shelf = self._by_kind.setdefault((size, dtype.char, stream), [])
-        try:
-            return Block(shelf.pop()[1], shelf, self)
-        except IndexError:
-            pass
-        for kept in list(self._by_kind.values()):
-            kept[:] = [item for item in kept if self.requests - item[0] < KEPT]
-        return Block(cuda.device_array(size, dtype, stream=stream), shelf, self)
-
-
-_shelves = _Shelves()
+def block(size: int, dtype: np.dtype[Any], stream: Any) -> Block:
+    """Memory for so many numbers, to be worked on in `stream`."""
+    return _shelves.get(max(size, 1), dtype, stream)
 
 
 def seen(x: Any, name: str) -> Line:
-    """The caller's device array `x`, not copied, on the stream that its library works on."""
+    """The caller's device array `x`, not copied, on the stream that its library works on; refused if it is `Strided`."""
+    array = found(x, name)
+    if isinstance(array, Line):
+        return array
+    size = array.around.dtype.itemsize
+    raise ValueError(f"{name} of shape {array.shape} has strides {tuple(size * n for n in array.steps)} in the memory of the "
+                     "device, where this takes C-contiguous arrays only; hand in a contiguous copy of it")
+
+
+def found(x: Any, name: str) -> Line | Strided:
+    """The caller's device array `x` as it lies, on the stream that its library works on."""
     require()
     if isinstance(x, Line):
-        return Line(x.shape, x.dtype, x.line, x.stream, x.line.reshape(x.shape))
-    array = x
-    if not getattr(x, "__cuda_ndarray__", False):
-        described = x if hasattr(x, "__cuda_array_interface__") else _Described(x)
-        # No wait for its stream: the work is put on that same stream.
-        array = cuda.as_cuda_array(described, sync=False)
-    if not array.is_c_contiguous():
-        raise ValueError(f"{name} of shape {tuple(array.shape)} has strides {tuple(array.strides)} in the memory of the "
-                         f"device, where only C-contiguous arrays are read and written; hand in a contiguous copy of it")
-    line = array.reshape(math.prod(array.shape)) if array.ndim != 1 else array
-    return Line(tuple(array.shape), np.dtype(array.dtype), line, _stream(x), x)
+        line = x.line if x.size else x.line[:0]
+        return Line(x.shape, x.dtype, line, x.stream, line.reshape(x.shape))
+    x, resolved = _resolved(x, name)
+    told = _told(x)
+    lies, stream, writeable = told.lies, _stream(x, told), told.writeable and not resolved
+    if lies.in_order:
+        return _around(x, told, lies.address, lies.shape, stream, writeable)
+    lowest, count, first, steps = lies.around(name)
+    return Strided(lies.shape, steps, first, _around(x, told, lowest, (count,), stream), writeable)
+
+
+def _around(x: Any, told: _Told, address: int, shape: tuple[int, ...], stream: Any, writeable: bool = True) -> Line:
+    """Numbers in C order from an address on, in the memory of `x`."""
+    line = Line(shape, told.dtype, _numbers(x, told, address, math.prod(shape)), stream, x)
+    line._address, line._writeable = address, writeable
+    return line
+
+
+def _resolved(x: Any, name: str) -> tuple[Any, bool]:
+    """An array whose memory holds its numbers, and whether it is a copy: torch conjugates and negates by a mark only."""
+    library = _library_of(x)
+    if library is None or library.__name__ != "torch":
+        return x, False
+    if x.dtype == library.bfloat16:  # which some versions describe as float16
+        raise TypeError(f"{name} has dtype bfloat16, which NumPy and this package do not have; use {name}.float()")
+    return (x.resolve_conj().resolve_neg(), True) if x.is_conj() or x.is_neg() else (x, False)
+
+
+class _Told(NamedTuple):
+    """What a library tells of an array."""
+
+    lies: Lies
+    dtype: np.dtype[Any]
+    writeable: bool
+    stream: Any
+    teller: Any
+
+
+def _told(x: Any) -> _Told:
+    if getattr(x, "__cuda_ndarray__", False):
+        dtype = np.dtype(x.dtype)
+        return _Told(Lies(tuple(x.shape), tuple(x.strides), dtype.itemsize, address_of(x)), dtype,
+                     bool(x.flags.writeable) if SIMULATED else True, x.stream, x)
+    teller, told = x, getattr(x, "__cuda_array_interface__", None)  # once: torch takes microseconds to tell
+    if told is None:
+        teller = _Described(x)
+        told = teller.__cuda_array_interface__
+    dtype, strides, stream = np.dtype(told["typestr"]), told.get("strides"), told.get("stream")
+    address, fixed = told["data"]
+    lies = Lies(tuple(told["shape"]), None if strides is None else tuple(strides), dtype.itemsize, address or 0)
+    return _Told(lies, dtype, not fixed, _external(stream) if stream is not None and stream > 1 else 0, teller)
+
+
+def _numbers(x: Any, told: _Told, address: int, count: int) -> Any:
+    """So many numbers of the memory of `x`, from an address on, as one of Numba's arrays; it keeps `x` and what told of it."""
+    if getattr(x, "__cuda_ndarray__", False) and told.lies.shape == (count,) and address == told.lies.address:
+        return x
+    if SIMULATED:
+        from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
+
+        lowest = x._ary[..., *(slice(-1, None) if n < 0 else slice(0, 1) for n in x.strides)] if x.size else x._ary
+        return FakeCUDAArray(np.lib.stride_tricks.as_strided(lowest, (count,), (told.dtype.itemsize,)))
+    told_of_line = {"shape": (count,), "strides": None, "typestr": told.dtype.str, "data": (address, False), "version": 3}
+    # No wait for its stream: the work is put on that same stream.
+    return cuda.as_cuda_array(SimpleNamespace(__cuda_array_interface__=told_of_line, keeps=(x, told.teller)), sync=False)
 
 
 class _Described:
@@ -176,13 +179,13 @@ def _library_of(x: Any) -> Any:
     return sys.modules[name] if name in ("cupy", "torch") else None
 
 
-def _stream(x: Any) -> Any:
+def _stream(x: Any, told: _Told) -> Any:
     library = _library_of(x)
     if library is not None and library.__name__ == "torch":
         return _external(library.cuda.current_stream(x.device).cuda_stream)
     if library is not None:
         return _external(library.cuda.get_current_stream().ptr)
-    return getattr(x, "stream", 0)
+    return told.stream
 
 
 @cache
@@ -191,57 +194,142 @@ def _external(handle: int) -> Any:
 
 
 def located(x: Any) -> Any:
-    """The device that `x` lies on, to be entered while work is given to it."""
-    number = number_of(x)
-    return contextlib.nullcontext() if number is None else cuda.gpus[number]
+    """The device that `x` lies on, or of a number, to be entered while work is given to it."""
+    number = x if type(x) is int else number_of(x)
+    return _ANYWHERE if number is None or _single() else cuda.gpus[number]
+
+
+@cache
+def _single() -> bool:
+    """Whether there is one device, which need not be entered."""
+    return SIMULATED or len(cuda.gpus) == 1
 
 
 def empty(like: Line, shape: Sequence[int], dtype: np.dtype[Any]) -> Line:
     """New memory for numbers, of the kind of the caller's array and where it lies."""
     if isinstance(like.owner, Block):
-        block = Block.taken(math.prod(shape), dtype, like.stream)
-        return type(like)(tuple(shape), dtype, block.line, like.stream, block)
+        memory = block(math.prod(shape), dtype, like.stream)
+        return type(like)(tuple(shape), dtype, memory.line, like.stream, memory)
     library = _library_of(like.owner)
     if library is None:
         array = cuda.device_array(tuple(shape), dtype, stream=like.stream)
         return Line(tuple(shape), dtype, array.reshape(math.prod(shape)) if len(shape) != 1 else array, like.stream, array)
-    place = {"device": like.owner.device} if library.__name__ == "torch" else {}
-    made = library.empty(tuple(shape), dtype=getattr(library, dtype.name), **place)
-    return seen(made, "the result").on(like.stream)
+    torch = library.__name__ == "torch"
+    kind = getattr(library, _name_of(dtype), None if torch else dtype)
+    if kind is None:
+        raise TypeError(f"this torch has no dtype {dtype}, in which the result is to be; say another with dtype=")
+    made = library.empty(tuple(shape), dtype=kind, **({"device": like.owner.device} if torch else {}))
+    told = _told(made)
+    return _around(made, told, told.lies.address, tuple(shape), like.stream)
 
 
-def overlap(a: Line, b: Line) -> bool:
-    """Whether two arrays may share memory."""
-    first, second = sorted((line.address, line.address + line.size * line.dtype.itemsize) for line in (a, b))
-    return second[0] < first[1]
+@cache
+def _name_of(dtype: np.dtype[Any]) -> str:
+    """Name of a dtype, which NumPy makes anew each time."""
+    return dtype.name
 
 
 def blocked(x: Array) -> tuple[Any, Block]:
     """A copy of a NumPy array in a block, in the order of the default stream: its numbers as one line, and the block."""
+    copied = lent(x)
+    return copied.line, copied.owner
+
+
+def lent(x: Array, stream: Any = 0) -> Line:
+    """A copy of a NumPy array in a `Block`, to be worked on in `stream`, and so is what is made of it."""
     require()
-    block = Block.taken(x.size, x.dtype, 0)
+    copied = taken(x.shape, x.dtype.newbyteorder("="), stream)
     if x.size:
-        block.line.copy_to_device(np.ascontiguousarray(x).reshape(-1))
-    return block.line, block
+        put(x, copied)
+    return copied
 
 
 def sent(x: Array, stream: Any = 0) -> Line:
-    """A copy of a NumPy array in the memory of the device, to be worked on in `stream`, or in any other."""
+    """A copy of a NumPy array in memory of its own, to be worked on in `stream`, or in any other."""
     require()
-    native = np.ascontiguousarray(x, x.dtype.newbyteorder("=")).reshape(-1)
+    dtype = x.dtype.newbyteorder("=")
+    line = Line(x.shape, dtype, cuda.device_array(x.size, dtype), _uploads(current()), x)
+    if x.size:
+        put(x, line)
+    return line.on(stream)
+
+
+def put(x: Array, out: Line) -> None:
+    """Copy a NumPy array to the device, after what the stream of `out` was given before, and wait for it."""
+    native, stream = np.ascontiguousarray(x, out.dtype).reshape(-1), _named(out.stream)
+    if native.nbytes > 2 * PIECE:
+        _staging(current()).write(native, out.line, stream)
+    else:
+        out.line.copy_to_device(native, stream=stream)
     # A plain copy may return before it has arrived, and the streams of other libraries do not wait for it.
-    own = cuda.stream()
-    line = cuda.to_device(native, stream=own)
-    own.synchronize()
-    return Line(x.shape, native.dtype, line, stream, x)
+    stream.synchronize()
 
 
 def fetched(values: Line) -> Array:
     """A copy in the memory of the host."""
-    host: Array = values.line.copy_to_host(stream=values.stream)
-    if values.stream:
-        values.stream.synchronize()
+    if not values.size:
+        return np.empty(values.shape, values.dtype)
+    stream = _named(values.stream)
+    if values.size * values.dtype.itemsize > 2 * PIECE:
+        host = np.empty(values.size, values.dtype)
+        _staging(current()).read(values.line, host, stream)
+    else:
+        host = values.line.copy_to_host(stream=stream)
+        stream.synchronize()
     return host.reshape(values.shape)
+
+
+def _named(stream: Any) -> Any:
+    """A stream by its name: where none is, Numba's arrays take one of their own."""
+    return stream or cuda.default_stream()
+
+
+@cache
+def _uploads(device: int) -> Any:
+    """The stream of a device for what is sent before it is known who works on it."""
+    return cuda.stream()
+
+
+@cache
+def _staging(device: int) -> Staging:
+    return Staging(locked, _event)
+
+
+def _event() -> Any:
+    return cuda.event() if SIMULATED else cuda.event(timing=False)
+
+
+@contextlib.contextmanager
+def ordered(own: Line | Strided, other: Line | Strided | None) -> Iterator[None]:
+    """Work that is put on the stream of `own` comes after what that of `other` was given before, and before what it is then."""
+    if other is None or own.stream is other.stream:
+        yield
+        return
+    _follow(own.stream, other.stream)
+    yield
+    _follow(other.stream, own.stream)
+
+
+def moved(x: Line, stream: Any) -> Line:
+    """The same memory, to be worked on in another stream, which waits for what that of `x` was given before."""
+    if stream is not x.stream:
+        _follow(stream, x.stream)
+    return x.on(stream)
+
+
+def _follow(later: Any, earlier: Any) -> None:
+    event = _event()
+    event.record(earlier)
+    event.wait(later)
+
+
+def apart() -> Any:
+    """A stream whose order with the default one only events tell; it lasts as long as the process."""
+    if SIMULATED:
+        return cuda.stream()
+    from numba.cuda.cudadrv.driver import binding, driver
+
+    return cuda.external_stream(int(driver.cuStreamCreate(binding.CUstream_flags.CU_STREAM_NON_BLOCKING.value)))
 
 
 def current() -> int:
@@ -260,8 +348,8 @@ def described() -> tuple[str, int, int]:
 
 def taken(shape: tuple[int, ...], dtype: np.dtype[Any], stream: Any) -> Line:
     """Memory for numbers, to be worked on in `stream`, that is handed out again once nothing refers to it."""
-    block = Block.taken(math.prod(shape), dtype, stream)
-    return Line(shape, dtype, block.line, stream, block)
+    memory = block(math.prod(shape), dtype, stream)
+    return Line(shape, dtype, memory.line, stream, memory)
 
 
 def locked(nbytes: int) -> Array:

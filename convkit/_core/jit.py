@@ -5,21 +5,21 @@ from __future__ import annotations
 import itertools
 import os
 import secrets
-import sys
-import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from convkit._core.codecache import KernelCache
+from convkit._core.announcer import Announcer
+from convkit._core.codecache import DeviceCache, KernelCache
 
 # "contract" alone turns a * b + c into one fused operation and keeps the order of sums: results do not
 # depend on the vector width. `fastmath=True` would delete every test for NaN.
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
-# Kernels in the order in which they were defined.
+# Kernels in the order in which they were defined, for the CPU and for a device.
 KERNELS: list[Any] = []
+DEVICE_KERNELS: list[Any] = []
 
 
 def cache_directory(dispatcher: Any) -> str | None:
@@ -59,11 +59,19 @@ def inlined(function: Callable[..., Any]) -> Any:
 
 
 def cuda_kernel(function: Callable[..., Any], registers: int | None = None) -> Any:
-    """Compile `function` for a CUDA device on its first launch, once per set of types; `registers` per thread at most."""
+    """Compile `function` for a CUDA device on its first launch, once per set of types; keep it on disk if possible.
+
+    A thread has `registers` at most.
+    """
     from convkit._core.gpu import SIMULATED, cuda
 
-    # The simulator takes none of the compiler's options.
-    return cuda.jit(function) if SIMULATED else cuda.jit(function, max_registers=registers)
+    if SIMULATED:  # which takes none of the compiler's options
+        return cuda.jit(function)
+    dispatcher = cuda.jit(function, max_registers=registers)
+    if hasattr(dispatcher, "_cache"):
+        dispatcher._cache = DeviceCache(function, repr(sorted(dispatcher.targetoptions.items())), _device_announcer())
+    DEVICE_KERNELS.append(dispatcher)
+    return dispatcher
 
 
 def cuda_helper(function: Callable[..., Any]) -> Any:
@@ -71,6 +79,9 @@ def cuda_helper(function: Callable[..., Any]) -> Any:
     from convkit._core.gpu import SIMULATED, cuda
 
     return cuda.jit(function, device=True) if SIMULATED else cuda.jit(function, device=True, inline="always")
+
+
+_device_announcer = cache(Announcer)
 
 
 def _number() -> None:
@@ -95,32 +106,24 @@ def _number_apart() -> None:
 
 @cache
 def _announce() -> None:
-    """Say once, on a terminal, when compiling takes over a second (``CONVKIT_QUIET=1``: never)."""
+    """Say when compiling for the CPU takes over a second."""
     from numba.core import event
 
-    class Announcer(event.Listener):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.timer: threading.Timer | None = None
-            self.depth = 0
+    announcer = Announcer()
+
+    class Compiling(event.Listener):  # type: ignore[misc]
+        depth = 0
 
         def on_start(self, event: Any) -> None:
             function = getattr(event.data.get("dispatcher"), "py_func", None)
             self.depth += 1
             if self.depth == 1 and getattr(function, "__module__", "").startswith("convkit."):
-                self.timer = threading.Timer(1.0, self.say)
-                self.timer.daemon = True
-                self.timer.start()
+                announcer.begin()
 
         def on_end(self, event: Any) -> None:
             self.depth -= 1
-            if self.depth == 0 and self.timer is not None:
-                self.timer.cancel()
-                self.timer = None
+            if self.depth == 0:
+                announcer.end()
 
-        def say(self) -> None:
-            event.unregister("numba:compile", self)
-            print("convkit: compiling kernels for this machine; they are kept for later (CONVKIT_QUIET=1 hides this line)",
-                  file=sys.stderr)
-
-    if os.environ.get("CONVKIT_QUIET", "") in ("", "0") and sys.stderr.isatty():
-        event.register("numba:compile", Announcer())
+    if not announcer.silent:
+        event.register("numba:compile", Compiling())

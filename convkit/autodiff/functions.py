@@ -13,6 +13,7 @@ import numpy as np
 from convkit._core.typing import DTypeLike
 from convkit.autodiff import pairs
 from convkit.autodiff.pairs import Dim
+from convkit.autodiff.places import array_of
 from convkit.autodiff.tensor import Tensor, apply, extreme, largest_index
 from convkit.autodiff.value import real_array
 
@@ -50,11 +51,11 @@ def tensor(data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = F
     array = real_array(data)
     if dtype is None and array.dtype == np.float64 and not isinstance(data, np.ndarray | np.generic | Tensor):
         dtype = np.float32
-    return Tensor(np.array(array, dtype), requires_grad)
+    return Tensor(array.astype(array.dtype if dtype is None else dtype), requires_grad)
 
 
 def _samples(x: Any) -> Any:
-    return x if isinstance(x, Tensor) else np.asarray(x)
+    return x if isinstance(x, Tensor) else array_of(x)
 
 
 def exp(x: Kind) -> Kind:

@@ -66,11 +66,11 @@ def negative(x: Any) -> Pair:
 
 def clip(x: Any, *, least: Any, most: Any) -> Pair:
     """`x` held between two bounds; the gradient passes where x lies within them, the bounds included."""
-    inside = np.ones(np.shape(x), np.bool_)
+    inside: Any = True
     if least is not None:
-        inside &= x >= least
+        inside = x >= least
     if most is not None:
-        inside &= x <= most
+        inside = (x <= most) & inside
     return np.clip(x, least, most), lambda g, wanted: (g * inside,)
 
 
@@ -218,7 +218,7 @@ def select(x: Any, *, indices: IntArray, dim: int, keepdim: bool) -> Pair:
     shape = x.shape
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        result = np.zeros(shape, g.dtype)
+        result = zeros(shape, g)
         np.put_along_axis(result, indices, _kept(g, (dim,), keepdim), dim)
         return (result,)
 

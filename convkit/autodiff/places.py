@@ -30,6 +30,6 @@ def brought(array: Any, device: str) -> Any:
         return array
     if device == "cpu":
         return array.cpu()
-    from convkit.engines.cuda.arrays import sent
+    from convkit.engines.cuda.feed import arrived
 
-    return sent(array)
+    return arrived(array)

@@ -381,7 +381,7 @@ def apply(pair: Callable[..., Pair], first: Kind, *others: Any, **settings: Any)
 
 def largest_index(x: Any, dim: int | None, keepdim: bool) -> Any:
     """Index of the first largest element: of all, or of each line along `dim`."""
-    data = np.asarray(plain(x))
+    data = array_of(plain(x))
     axis = None if dim is None else axes_of(dim, data.ndim)[0]
     indices = np.argmax(data, axis, keepdims=keepdim)
     return Tensor(indices) if isinstance(x, Tensor) else indices

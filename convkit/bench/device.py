@@ -135,7 +135,7 @@ def measure_device_roof(dtype: str, clock: Clock, *, budget: float = 1.0) -> Dev
 
 
 def measure_on_device(case: Case, roof: DeviceRoof, clock: Clock, *, rivals: Sequence[str] = (), repeats: int | None = None,
-                      budget: float = 0.4) -> Cell:
+                      budget: float = 0.4, methods: Sequence[str] = METHODS) -> Cell:
     """Verify every method and the rivals against each other on the device, then time them.
 
     Parameters
@@ -152,6 +152,8 @@ def measure_on_device(case: Case, roof: DeviceRoof, clock: Clock, *, rivals: Seq
         Rounds; None takes as many as ``budget`` seconds allow, at least 3 and at most 60.
     budget : float
         Seconds of measuring, over all contenders.
+    methods : sequence of str
+        Those of ``METHODS`` to measure.
 
     Returns
     -------
@@ -179,7 +181,7 @@ def measure_on_device(case: Case, roof: DeviceRoof, clock: Clock, *, rivals: Seq
         return call
 
     calls, growth = {}, {}
-    for method in METHODS:
+    for method in methods:
         skip = why_not(case, method, found, 0.0, math.inf)
         if skip:
             cell.skipped[method] = skip
@@ -187,14 +189,32 @@ def measure_on_device(case: Case, roof: DeviceRoof, clock: Clock, *, rivals: Seq
             calls[method], growth[method] = caller(method), rounding(case, method, found)
     task = case.task(x, weights)
     growth.update(dict.fromkeys(rivals, max(rounding(case, method, found) for method in METHODS)))
-    entries = {rival: DEVICE_RIVALS[rival](task, samples) for rival in rivals}
+    entries, failed = {}, {}
+    for rival in rivals:
+        entries[rival], failed[rival] = _ready(DEVICE_RIVALS[rival](task, samples), clock)
     outcome = contest(calls, entries, growth, task.scale, float(np.finfo(case.dtype).eps), repeats=repeats, budget=budget,
                       turn=TURN, clock=clock)
     cell.agreement, cell.error, cell.worst = outcome.agreement, outcome.error, outcome.worst
     cell.times, cell.variants = outcome.times, outcome.variants
-    cell.skipped.update(dict.fromkeys(outcome.unable, "-"))
+    cell.skipped.update({rival: failed[rival] or "-" for rival in outcome.unable})
     cell.pick = cell.fastest
     return cell
+
+
+def _ready(contenders: Sequence[Contender], clock: Clock) -> tuple[list[Contender], str]:
+    """Those that can be called, and how the last of the others failed.
+
+    What they compile or try out when first called is none of their time: a rival would seem far behind.
+    """
+    able, failure = [], ""
+    for contender in contenders:
+        try:
+            clock.fetched(contender.call())
+        except Exception as error:  # of whatever kind: it is another library's, and the others are still to be timed
+            failure = type(error).__name__
+        else:
+            able.append(contender)
+    return able, failure
 
 
 def tables(cells: Sequence[Cell], rivals: Sequence[str], roof: DeviceRoof) -> list[Table]:

@@ -41,11 +41,10 @@ def cuda_state() -> str:
     except importlib.metadata.PackageNotFoundError:
         return 'numba-cuda is not installed (pip install "convkit[cu12]" or "convkit[cu13]")'
     try:
-        from convkit._core.gpu import cuda
+        from convkit._core.gpu import cuda, described
 
         if not cuda.is_available():
             return f"numba-cuda {version}, no device found"
-        name = cuda.get_current_device().name
-        return f"numba-cuda {version}, {name.decode() if isinstance(name, bytes) else name}"
+        return f"numba-cuda {version}, {described()[0]}"
     except Exception as error:  # a broken driver may raise anything, and asking for the state must not fail
         return f"numba-cuda {version}, not usable: {' '.join(str(error).split())[:120]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 def bench_command(
-    full: Annotated[bool, typer.Option("--full", help="The whole grid, with scipy beside it (minutes).")] = False,
+    full: Annotated[bool, typer.Option("--full", help="The whole grid, on the CPU with scipy beside it (minutes).")] = False,
     rivals: Annotated[str | None, typer.Option(help="Libraries to set beside it, as in scipy,opencv,torch.")] = None,
     dims: Annotated[str, typer.Option(help="Dimensions, as in 1,2,3.")] = "1,2,3",
     sizes: Annotated[str | None, typer.Option(help="Samples per axis, as in 256,512.")] = None,
@@ -44,9 +45,9 @@ def bench_command(
     from rich.console import Console
 
     if device is not None:
-        options = {"dims": dims, "sizes": sizes, "kernels": kernels, "dtype": dtype, "boundary": boundary, "rivals": rivals,
-                   "repeats": repeats}
-        unused = {"--full": full, "--workers": workers is not None, "--html": html_file is not None}
+        options = {"full": full, "dims": dims, "sizes": sizes, "kernels": kernels, "dtype": dtype, "boundary": boundary,
+                   "rivals": rivals, "repeats": repeats}
+        unused = {"--workers": workers is not None, "--html": html_file is not None}
         bench_on_device(device, options, [name for name, given in unused.items() if given], json_file, plot)
         return
     from convkit._core.workers import resolve
@@ -102,10 +103,14 @@ def bench_on_device(device: str, options: dict[str, Any], unused: Sequence[str],
             raise ValueError(f"--device is {device!r}; it may be cuda, or left out for the CPU")
         if unused:
             raise ValueError(f"{unused[0]} is not taken with --device cuda; leave it out")
-        given = [options[name] for name in ("dims", "sizes", "kernels", "dtype", "boundary")]
-        cases = choose(False, *given)
-        if options["sizes"] is None and options["kernels"] is None:
-            cases = bench.device_cases(sorted({case.dims for case in cases}), options["dtype"], options["boundary"])
+        given, full = [options[name] for name in ("dims", "sizes", "kernels", "dtype", "boundary")], options["full"]
+        cases = choose(full, *given)
+        dims = sorted({case.dims for case in cases})
+        if options["sizes"] is None and full:  # what fills a device too
+            more = [choose(True, str(d), str(bench.USUAL[d][0]), *given[2:]) for d in dims]
+            cases = [*cases, *itertools.chain(*more)]
+        elif options["sizes"] is None and options["kernels"] is None:
+            cases = bench.device_cases(dims, options["dtype"], options["boundary"])
         check_target("--json", json_file)
         check_target("--plot", plot, PICTURES)
         words = options["rivals"] if options["rivals"] is not None else ",".join(bench.DEVICE_GROUPS)
@@ -116,7 +121,8 @@ def bench_on_device(device: str, options: dict[str, Any], unused: Sequence[str],
         except (ImportError, RuntimeError) as error:
             fail("bench", error)
         cells = list(followed(cases, lambda case: bench.measure_on_device(case, roof, clock, rivals=chosen,
-                                                                          repeats=options["repeats"]),
+                                                                          repeats=options["repeats"],
+                                                                          budget=1.5 if full else 0.4),
                               Console(stderr=True)))
         console = Console(width=max(screen.width, 100))
         for table in bench.tables(cells, chosen, roof):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -15,28 +15,37 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+# What it is, and a call.
+Task: TypeAlias = tuple[str, Callable[[], Any]]
 DTYPES = ("float32", "float64", "complex64", "complex128", "int64", "uint8", "int16", "uint16")
 
 
 def warmup_command(
     dtypes: Annotated[
-        str, typer.Option(help=f"Sample types to prepare for: some of {', '.join(DTYPES)}.", show_default="all")
-    ] = ",".join(DTYPES),
+        str | None, typer.Option(help=f"Sample types to prepare for: some of {', '.join(DTYPES)}; all, and on a device "
+                                      "float32, float64 and uint8.")
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="cpu|cuda", help="For which place.")] = "cpu",
 ) -> None:
     """Compile all kernels, and keep them on disk: later processes start at full speed.
 
-    Processes that run this at the same time wait for each other, and each kernel is compiled once.
+    Processes that run this at the same time wait for each other, and each kernel is compiled once. For a CUDA device it
+    prepares what most calls need: other sizes and options may compile kernels of their own.
     """
     from numba import config
     from rich.console import Console
 
     from convkit._core.codecache import locked
     from convkit._core.jit import cache_directory
+    from convkit.cli import warmup_device
+    from convkit.cli.training import ready
     from convkit.kernels.correlate import correlate_box
 
     err = Console(stderr=True, highlight=False, soft_wrap=True)
     with plain_errors("warmup"):
-        chosen = read_dtypes(dtypes)
+        ready(device)
+        allowed, those = (DTYPES, tasks) if device == "cpu" else (warmup_device.DTYPES, warmup_device.tasks)
+        chosen = read_dtypes(",".join(allowed) if dtypes is None else dtypes, allowed)
         if config.DISABLE_JIT:
             raise ValueError("NUMBA_DISABLE_JIT is set: nothing is ever compiled")
         directory = cache_directory(correlate_box)
@@ -45,14 +54,14 @@ def warmup_command(
                  "NUMBA_CACHE_DIR names one", 1)  # fmt: skip
         start = time.perf_counter()
         with locked(Path(directory) / "convkit-warmup.lock", lambda: err.print("Waiting for another warm-up.")):
-            made, kept = warm(chosen, err)
+            made, kept = warm(chosen, those, err)
     seconds = time.perf_counter() - start
     out = Console(highlight=False, soft_wrap=True)
     out.print(f"{made} compiled, {kept} found compiled, in {seconds:.1f} s: {', '.join(chosen)}", markup=False)
     out.print(f"Kept in {directory}", markup=False)
 
 
-def read_dtypes(text: str) -> list[str]:
+def read_dtypes(text: str, allowed: Sequence[str]) -> list[str]:
     """Read ``float32,uint8``, each taken once.
 
     Raises
@@ -61,13 +70,13 @@ def read_dtypes(text: str) -> list[str]:
         Naming the option.
     """
     words = list(dict.fromkeys(text.replace(",", " ").split()))
-    unknown = [word for word in words if word not in DTYPES]
+    unknown = [word for word in words if word not in allowed]
     if unknown or not words:
-        raise ValueError(f"--dtypes is {text!r}; allowed are {', '.join(DTYPES)}")
+        raise ValueError(f"--dtypes is {text!r}; allowed are {', '.join(allowed)}")
     return words
 
 
-def warm(dtypes: list[str], console: Console) -> tuple[int, int]:
+def warm(dtypes: list[str], tasks: Callable[[str], Iterator[Task]], console: Console) -> tuple[int, int]:
     """Run every task under a progress bar; how many kernels were compiled, and how many found."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -86,13 +95,13 @@ def warm(dtypes: list[str], console: Console) -> tuple[int, int]:
 
 def counted() -> tuple[int, int]:
     """Kernels compiled, and kernels loaded from disk, in this process."""
-    from convkit._core.jit import KERNELS
+    from convkit._core.jit import DEVICE_KERNELS, KERNELS
 
-    stats = [kernel.stats for kernel in KERNELS]
+    stats = [kernel.stats for kernel in (*KERNELS, *DEVICE_KERNELS)]
     return sum(sum(s.cache_misses.values()) for s in stats), sum(sum(s.cache_hits.values()) for s in stats)
 
 
-def tasks(dtype: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+def tasks(dtype: str) -> Iterator[Task]:
     """Small calls that together need every kernel that samples of a dtype can need."""
     import numpy as np
 

@@ -17,8 +17,7 @@ from convkit._core.geometry import MODES
 from convkit._core.typing import Array, ArrayLike, DTypeLike
 from convkit.convolution.memory import Memory, key_of
 from convkit.convolution.places import Place, place_of
-from convkit.convolution.problem import Problem, finish, flip, solve
-from convkit.convolution.validity import normalized
+from convkit.convolution.problem import Problem, flip
 
 # Calls of `convolve` and `correlate`, and those of `convolve_separable`.
 _met, _met_separable = Memory(), Memory()
@@ -63,12 +62,15 @@ def _run(x: Any, weights: Any, convolution: bool, mode: str, boundary: Boundary,
         if settled or (ready.always and kinds.result.kind not in "iu"):
             _met.keep(key, ready)
         return values
-    numerator = solve(replace(problem, samples=np.where(valid, samples, samples.dtype.type(0))), method, count)[0]
+    kept, counted = place.kept(samples, valid)
+    numerator = place.solve(replace(problem, samples=kept), method, count, None, work)[0]
     # Only the direct sums of non-negative numbers are exactly zero where there is nothing to add.
     real = np.dtype(np.float32 if work.char in "fF" and method == "direct" else np.float64)
-    share = replace(problem, samples=valid, weights=np.abs(g), fill=real.type(mode != "valid"), work=real, exact=False)
-    values = normalized(numerator, solve(share, method, count)[0], absolute, 0.0 if method == "direct" else 1e-12)
-    return finish(values, kinds.result, out)
+    share = replace(problem, samples=counted, weights=np.abs(g), fill=real.type(mode != "valid"), work=real, exact=False)
+    values = place.normalized(numerator, place.solve(share, method, count, None, real)[0], absolute,
+                              0.0 if method == "direct" else 1e-12)
+    finished: Array = place.finish(values, kinds.result, out)
+    return finished
 
 
 _SHARED = """
@@ -106,10 +108,11 @@ _SHARED_TAIL = """
     mask : array_like of bool, optional
         True where a sample of x is valid; the others are left out as by ``nan_policy="omit"``. A masked array
         brings its own mask (True = invalid there).
-    device : {None, "cuda"}, optional
+    device : {None, "cpu", "cuda"}, optional
         Where to compute: by default where x lies, which may be the memory of a CUDA device (an array of CuPy, torch or
-        Numba, or one that speaks DLPack; C-contiguous): the result then is an array of the same library on the same device
-        and stream. ``"cuda"`` sends a NumPy array there and fetches the result. It needs the extra ``cu13`` or ``cu12``."""
+        Numba, or one that speaks DLPack): the result then is an array of the same library, in C order, on the same device
+        and stream; ``nan_policy="raise"`` waits for it. ``"cuda"`` sends a NumPy array there and fetches the result. It
+        needs the extra ``cu13`` or ``cu12``."""
 
 
 def convolve(x: ArrayLike, weights: ArrayLike, *, mode: str = "same", boundary: Boundary = "zero",
@@ -146,6 +149,8 @@ def convolve(x: ArrayLike, weights: ArrayLike, *, mode: str = "same", boundary: 
     ValueError, TypeError
         For arguments that make no sense together, or are of no use; the message says which, and what is allowed.
         Nothing is written then.
+    ImportError, RuntimeError
+        With ``device="cuda"`` or an x on a device: without the extra, and without a device that can be used.
 
     See Also
     --------
@@ -192,7 +197,7 @@ def correlate(x: ArrayLike, weights: ArrayLike, *, mode: str = "same", boundary:
 
     Raises
     ------
-    ValueError, TypeError
+    ValueError, TypeError, ImportError, RuntimeError
         As `convolve`.
 
     Examples
@@ -248,7 +253,7 @@ def convolve_separable(x: ArrayLike, taps: Sequence[ArrayLike | None], *, mode: 
 
     Raises
     ------
-    ValueError, TypeError
+    ValueError, TypeError, ImportError, RuntimeError
         As `convolve`.
 
     Examples
@@ -300,13 +305,14 @@ def convolve_separable(x: ArrayLike, taps: Sequence[ArrayLike | None], *, mode: 
         result: Array = ready(samples, out, workers)
         return result
     real = work.type(0).real.dtype
-    filled = np.where(valid, samples, samples.dtype.type(0))
-    numerator = place.passes(filled, flipped, geometry, boundaries, fill, where, tuple(shape), work, work)(filled, None, count)
+    kept, counted = place.kept(samples, valid)
+    numerator = place.passes(kept, flipped, geometry, boundaries, fill, where, tuple(shape), work, work)(kept, None, count)
     magnitudes = [None if t is None else np.abs(t).astype(real) for t in flipped]
-    share = place.passes(valid, magnitudes, geometry, boundaries, real.type(mode != "valid"), where, tuple(shape), real,
-                         real)(valid, None, count)
-    values = normalized(numerator, share, math.prod(absolute for _, absolute in sums), 0.0)
-    return finish(values, kinds.result, out)
+    share = place.passes(counted, magnitudes, geometry, boundaries, real.type(mode != "valid"), where, tuple(shape), real,
+                         real)(counted, None, count)
+    values = place.normalized(numerator, share, math.prod(absolute for _, absolute in sums), 0.0)
+    finished: Array = place.finish(values, kinds.result, out)
+    return finished
 
 
 for _function in (convolve, correlate, convolve_separable):

@@ -10,9 +10,9 @@ import numpy as np
 from convkit._core import checks
 from convkit._core.device import on_device
 from convkit._core.geometry import Geometry
-from convkit._core.typing import Array, BoolArray
-from convkit.convolution.problem import Problem, Ready, readable, solve
-from convkit.convolution.validity import validity
+from convkit._core.typing import Array
+from convkit.convolution.problem import Problem, Ready, finish, readable, solve
+from convkit.convolution.validity import kept, normalized, validity
 
 
 class Place(Protocol):
@@ -25,8 +25,17 @@ class Place(Protocol):
         """Weights in the memory of the host, checked."""
 
     def validity(self, x: Any, samples: Any, mask: Any, nan_policy: str, sums: Sequence[tuple[float, float]],
-                 result: np.dtype[Any], name: str) -> BoolArray | None:
-        """Where samples are valid, if some may not be."""
+                 result: np.dtype[Any], name: str) -> Any:
+        """Where samples are valid, as `kept` takes it; None if they all are."""
+
+    def kept(self, samples: Any, valid: Any) -> tuple[Any, Any]:
+        """Samples with 0 where they are not valid, and which are, as samples too."""
+
+    def normalized(self, numerator: Any, denominator: Any, absolute: float, least: float) -> Any:
+        """As `validity.normalized`."""
+
+    def finish(self, values: Any, result: np.dtype[Any], out: Any) -> Any:
+        """As `problem.finish`."""
 
     def exact_bound(self, samples: Any, total: float, fill_value: complex) -> tuple[float, bool]:
         """As `checks.exact_bound`."""
@@ -48,6 +57,9 @@ class Host:
 
     weights = staticmethod(checks.numbers)
     validity = staticmethod(validity)
+    kept = staticmethod(kept)
+    normalized = staticmethod(normalized)
+    finish = staticmethod(finish)
     exact_bound = staticmethod(checks.exact_bound)
     output = staticmethod(checks.output)
     solve = staticmethod(solve)

@@ -34,6 +34,11 @@ def validity(x: Any, samples: Array, mask: Any, nan_policy: str, sums: Sequence[
     return everywhere & ~np.isnan(samples) if nan_policy == "omit" and inexact else everywhere
 
 
+def kept(samples: Array, valid: BoolArray) -> tuple[Array, BoolArray]:
+    """Samples with 0 where they are not valid, and which are."""
+    return np.where(valid, samples, samples.dtype.type(0)), valid
+
+
 def normalized(numerator: Array, denominator: Array, absolute: float, least: float) -> Array:
     """Divide by the share of the weights that fell on valid samples; NaN where it is not over `least`."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

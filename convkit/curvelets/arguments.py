@@ -118,6 +118,12 @@ def check_samples(given: tuple[int, ...], axes: tuple[int, ...], shape: tuple[in
                          f"Curvelets({lengths}), or say axes=")
 
 
+def check_size(count: int, size: int) -> None:
+    """Refuse so many coefficients where a plan has others."""
+    if count != size:
+        raise ValueError(f"v has {count} numbers along its last axis; the plan has {size}")
+
+
 def nearest(position: Sequence[float] | None, shape: Sequence[int], around: Sequence[int],
             grids: Sequence[Array]) -> tuple[int, ...]:
     """Places in an open grid nearest to pixel coordinates, by default to the middle, on a torus of lengths `around`."""

@@ -23,7 +23,7 @@ class CurveletCoefficients:
     ``c[j, l]`` are those of wedge l at scale j, a view of shape ``(*batch, *plan.shapes[j][l])``: changing it changes `c`.
     ``c[0, 0]`` is the coarse scale, and at a finest scale that is not divided into wedges l is 0. Iterating gives the pairs
     (j, l). In a real plan the coefficients of wedges are complex, those of undivided scales real. On a CUDA device ``c[j, l]``
-    is an array of CuPy.
+    is an array of the library of the samples: of CuPy, of torch, else of Numba.
 
     Attributes
     ----------
@@ -47,15 +47,15 @@ class CurveletCoefficients:
 
     @property
     def _values(self) -> Any:
-        """The numbers; on a device as an array of CuPy, which can be cut and viewed as complex numbers."""
+        """The numbers, which can be cut, viewed as complex numbers and shaped."""
         return self._buffer if isinstance(self._buffer, np.ndarray) else device.viewed(self._buffer)
 
     def _held(self) -> Array:
         """The numbers, in the memory of the host."""
         if isinstance(self._buffer, np.ndarray):
             return self._buffer
-        raise ValueError("coefficients on a CUDA device are neither copied nor mapped; change c[j, l], an array of CuPy, in "
-                         "place, or fetch c.ravel() and hand it to plan.unravel")
+        raise ValueError("coefficients on a CUDA device are neither sorted nor summed; take c.threshold, c.map or c[j, l], or "
+                         "fetch c.ravel() and hand it to plan.unravel")
 
     @property
     def coarse(self) -> Array:
@@ -103,7 +103,8 @@ class CurveletCoefficients:
 
     def copy(self) -> CurveletCoefficients:
         """Coefficients that can be changed without changing these."""
-        return CurveletCoefficients(self.plan, self._held().copy())
+        here = isinstance(self._buffer, np.ndarray)
+        return CurveletCoefficients(self.plan, self._buffer.copy() if here else device.copied(self.plan, self._buffer))
 
     def map(self, function: Callable[[Array], Array]) -> CurveletCoefficients:
         """Coefficients of which each band is what `function` makes of it.
@@ -112,11 +113,14 @@ class CurveletCoefficients:
         ----------
         function : callable
             Called with the coefficients ``c[j, l]`` of one band after the other; it must not change them, and returns an array
-            of the same shape, or what can be broadcast to it.
+            of the same shape, or what can be broadcast to it. On a CUDA device both are arrays of the library of the samples.
         """
-        result = CurveletCoefficients(self.plan, np.empty_like(self._held()))
+        here = isinstance(self._buffer, np.ndarray)
+        result = CurveletCoefficients(self.plan, np.empty_like(self._buffer)) if here else self.copy()
         for key in self:
-            result[key][...] = function(self[key])
+            values = result[key]
+            # The arrays of Numba do not know an ellipsis.
+            values[(slice(None),) * values.ndim] = function(self[key])
         return result
 
     def threshold(self, t: PerBand, *, soft: bool = False) -> CurveletCoefficients:
@@ -135,6 +139,8 @@ class CurveletCoefficients:
             If `t` is negative, not a number, or does not fit the plan.
         """
         thresholds = self._per_band(t)
+        if not isinstance(self._buffer, np.ndarray):
+            return CurveletCoefficients(self.plan, device.thresholded(self.plan, self._buffer, thresholds, soft))
         result = self.copy()
         for scale, index in self:
             if scale > 0:
@@ -165,7 +171,7 @@ class CurveletCoefficients:
         Raises
         ------
         ValueError
-            If `n` is negative, or more than there are.
+            If `n` is negative, or more than there are; for coefficients on a CUDA device.
         """
         return self._only(self._largest(n))
 
@@ -178,6 +184,7 @@ class CurveletCoefficients:
             raise TypeError(f"n={n!r} must be a whole number") from None
         if not 0 <= number <= count:
             raise ValueError(f"n={n!r} is not allowed; the plan has {count} coefficients, so give 0 to {count}")
+        self._held()
         moduli = np.concatenate([np.abs(self[key]).reshape(*self.batch, -1) for key in self], axis=-1)
         found = np.zeros(moduli.shape, bool)
         if number:
@@ -200,6 +207,7 @@ class CurveletCoefficients:
 
         In a real plan only half of the wedges are held, which together have the energy of all.
         """
+        self._held()
         own = tuple(range(-len(self.plan.shape), 0))
         return tuple(np.stack([(np.abs(values) ** 2).sum(axis=own) for values in self[j]], axis=-1)
                      for j in range(self.plan.scales))

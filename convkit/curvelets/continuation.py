@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from convkit._core.boundary import index_map
-from convkit._core.typing import Array
+from convkit._core.typing import Array, IntArray
 from convkit.curvelets.windows import ramp
 
 # Samples over which the mirror image fades out beyond each end, at least, where the axis is long enough.
@@ -44,12 +44,26 @@ class Continuation:
             beyond.append(np.cos(turn).astype(dtype))
         return beyond[0][::-1], inside.astype(dtype), beyond[1]
 
+    def images(self, axis: int, dtype: np.dtype[Any]) -> tuple[IntArray, Array]:
+        """Sample that each place of a continued axis is the image of, and its weight, shape (1, extended)."""
+        source = index_map(self.shape[axis], self.before[axis], self.after[axis], "symmetric")
+        return source[None], np.concatenate(self._weights(axis, dtype))[None]
+
+    def folds(self, axis: int, dtype: np.dtype[Any]) -> tuple[IntArray, Array]:
+        """Places of a continued axis that fold to each sample, -1 for none, and their weights, shape (3, length)."""
+        n, before, after = self.shape[axis], self.before[axis], self.after[axis]
+        own = self._weights(axis, dtype)
+        sources, weights = np.full((3, n), -1), np.zeros((3, n), dtype)
+        sources[0], weights[0] = before + np.arange(n), own[1]
+        sources[1, :before], weights[1, :before] = np.arange(before)[::-1], own[0][::-1]
+        sources[2, n - after :], weights[2, n - after :] = before + n + np.arange(after)[::-1], own[2][::-1]
+        return sources, weights
+
     def extend(self, x: Array) -> Array:
         """Continue the last axes of `x`."""
-        for axis, n in enumerate(self.shape):
-            source = index_map(n, self.before[axis], self.after[axis], "symmetric")
-            weights = np.concatenate(self._weights(axis, x.real.dtype))
-            x = np.take(x, source, axis=axis - len(self.shape))
+        for axis in range(len(self.shape)):
+            source, weights = self.images(axis, x.real.dtype)
+            x = np.take(x, source[0], axis=axis - len(self.shape))
             x *= weights.reshape([-1 if a == axis else 1 for a in range(len(self.shape))])
         return x
 

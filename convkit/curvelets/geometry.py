@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -92,3 +93,14 @@ def frequency(tables: Bands, number: int, outer: Sequence[float]) -> float:
     k = k + shape * np.round((centre - k) / shape)
     weights = values**2
     return float((np.sqrt(((k / shape) ** 2).sum(0)) * weights).sum() / weights.sum())
+
+
+@lru_cache(maxsize=4)
+def tables_of(shape: tuple[int, ...], scales: int, angles: int, finest: str, real: bool) -> Bands:
+    """Tables of the transform of an image or a volume."""
+    from convkit.curvelets.tables import image_tables
+    from convkit.curvelets.volume import VolumeTables
+
+    if len(shape) == 3:
+        return VolumeTables(shape, scales, angles, finest, real)
+    return image_tables(shape, scales, angles, finest, real)

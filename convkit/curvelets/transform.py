@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from convkit._core import checks
-from convkit._core.device import resident
+from convkit._core.device import on_device, resident
 from convkit._core.images import number
 from convkit._core.typing import Array, ArrayLike, DTypeLike
 from convkit._core.workers import resolve
-from convkit.curvelets import arguments, device, geometry, streaming, windows
+from convkit.curvelets import arguments, geometry, host, streaming, windows
+from convkit.curvelets import device as remote
 from convkit.curvelets.checking import Check, check
 from convkit.curvelets.coefficients import CurveletCoefficients
 from convkit.curvelets.continuation import Continuation
 from convkit.curvelets.linear import linear_operator
-from convkit.engines import wedge
 
 
 class Curvelets:
@@ -113,7 +112,7 @@ class Curvelets:
         self._extended = self.shape if self._continuation is None else self._continuation.extended
         self.scales = arguments.scales_of(scales, self._extended, windows.default_scales(self.shape))
         arguments.check_angles(self.angles, self._extended, self.scales, self.finest)
-        self._tables = _tables(self._extended, self.scales, self.angles, self.finest, self.real)
+        self._tables = geometry.tables_of(self._extended, self.scales, self.angles, self.finest, self.real)
         ends = np.cumsum([0, *(band.numbers for band in self._tables.bands)]).tolist()
         self._places = {(band.scale, band.wedge): (n, slice(ends[n], ends[n + 1])) for n, band in enumerate(self._tables.bands)}
         self.size = int(ends[-1])
@@ -153,15 +152,18 @@ class Curvelets:
         shown = {name: value for name, value in self._parameters().items() if name != "shape" and value is not None}
         return f"Curvelets({self.shape}, {', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
-    def forward(self, x: ArrayLike) -> CurveletCoefficients:
+    def forward(self, x: ArrayLike, *, device: str | None = None) -> CurveletCoefficients:
         """Coefficients of samples.
 
         Parameters
         ----------
         x : array_like
             Samples whose transformed axes have the plan's shape; all other axes are a batch. NaN and infinity spread to all
-            coefficients of their item. An array on a CUDA device is transformed there, by CuPy; ``ravel()`` of
-            its coefficients is one of its kind.
+            coefficients of their item. An array on a CUDA device is transformed there, and its coefficients stay there:
+            ``ravel()`` of them is an array of its library.
+        device : {None, "cpu", "cuda"}, optional
+            Where to compute: by default where x lies. Samples of the host are sent to the device, and their coefficients are
+            fetched.
 
         Returns
         -------
@@ -173,18 +175,13 @@ class Curvelets:
         TypeError
             For complex samples, where the plan is real.
         ValueError
-            For samples of another shape.
+            For samples of another shape, or another device.
+        ImportError, RuntimeError
+            Without the extra ``cu13`` or ``cu12``, or without a CUDA device, where one is asked for.
         """
-        if resident(x):
-            return CurveletCoefficients(self, device.forward(self, x))
-        samples = self._samples(x)
-        batch = samples.shape[: samples.ndim - len(self.shape)]
-        buffer = np.empty((*batch, self.size), samples.dtype)
-        for item in np.ndindex(*batch):
-            wedge.analysis(self._extend(samples[item]), self._tables, buffer[item], resolve(self.workers))
-        return CurveletCoefficients(self, buffer)
+        return CurveletCoefficients(self, (remote if on_device(x, device) else host).forward(self, x))
 
-    def inverse(self, c: CurveletCoefficients | Iterable[tuple[tuple[int, int], Array]]) -> Array:
+    def inverse(self, c: CurveletCoefficients | Iterable[tuple[tuple[int, int], Array]], *, device: str | None = None) -> Array:
         """Samples that coefficients stand for: the inverse of `forward`, which is its adjoint, too.
 
         Parameters
@@ -192,6 +189,8 @@ class Curvelets:
         c : CurveletCoefficients, or iterable of ((int, int), ndarray)
             Coefficients of this plan; or pairs of (j, l) and the coefficients of that wedge, in any order, as `stream` gives
             them: wedges that do not come count as zero.
+        device : {None, "cpu", "cuda"}, optional
+            Where to compute, as in `forward`: by default where the coefficients lie. Pairs are computed on the CPU.
 
         Returns
         -------
@@ -202,22 +201,21 @@ class Curvelets:
         Raises
         ------
         ValueError
-            For coefficients of another plan, or wedges that this one does not have.
+            For coefficients of another plan, or wedges that this one does not have; for another device, or pairs on one.
+        ImportError, RuntimeError
+            Without the extra ``cu13`` or ``cu12``, or without a CUDA device, where one is asked for.
         """
-        workers = resolve(self.workers)
         if not isinstance(c, CurveletCoefficients):
+            if on_device(None, device):
+                raise ValueError("pairs of (j, l) and coefficients are not computed on a CUDA device; leave out device=, or "
+                                 "hand in what forward returns")
             pairs = ((self._place(*key)[0], values) for key, values in c)
-            y = self._fold(streaming.samples(self._tables, pairs, workers))
-        elif c.plan != self:
+            y = self._fold(streaming.samples(self._tables, pairs, resolve(self.workers)))
+            return np.moveaxis(y, range(-len(self.shape), 0), self.axes)
+        if c.plan != self:
             raise ValueError(f"the coefficients are those of another plan, {c.plan!r}; this one is {self!r}")
-        elif resident(c.ravel()):
-            samples: Array = device.inverse(self, c.ravel())
-            return samples
-        else:
-            buffer = c.ravel()
-            items = [self._fold(wedge.synthesis(buffer[item], self._tables, workers)) for item in np.ndindex(*c.batch)]
-            y = np.stack(items).reshape(*c.batch, *self.shape) if c.batch else items[0]
-        return np.moveaxis(y, range(-len(self.shape), 0), self.axes)
+        samples: Array = (remote if on_device(c.ravel(), device) else host).inverse(self, c.ravel())
+        return samples
 
     adjoint = inverse
 
@@ -242,16 +240,18 @@ class Curvelets:
         Parameters
         ----------
         v : array_like, shape (..., size)
-            Real in a real plan.
+            Real in a real plan. On a CUDA device it stays there; it is copied, too, where its complex coefficients would lie
+            where a device does not read complex numbers.
 
         Raises
         ------
         TypeError, ValueError
             For complex numbers in a real plan, or another length.
         """
+        if resident(v):
+            return CurveletCoefficients(self, remote.unraveled(self, v))
         given = checks.numbers(v, "v")
-        if given.shape[-1] != self.size:
-            raise ValueError(f"v has {given.shape[-1]} numbers along its last axis; the plan has {self.size}")
+        arguments.check_size(given.shape[-1], self.size)
         return CurveletCoefficients(self, np.ascontiguousarray(given.astype(self._kind(given, "v"), copy=False)))
 
     def window(self, j: int, l: int = 0) -> Array:
@@ -388,13 +388,3 @@ class Curvelets:
 
 def _make(parameters: dict[str, Any]) -> Curvelets:
     return Curvelets(**parameters)
-
-
-@lru_cache(maxsize=4)
-def _tables(shape: tuple[int, ...], scales: int, angles: int, finest: str, real: bool) -> geometry.Bands:
-    from convkit.curvelets.tables import image_tables
-    from convkit.curvelets.volume import VolumeTables
-
-    if len(shape) == 3:
-        return VolumeTables(shape, scales, angles, finest, real)
-    return image_tables(shape, scales, angles, finest, real)

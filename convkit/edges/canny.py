@@ -13,8 +13,6 @@ from convkit._core.boundary import Boundary, normalize
 from convkit._core.device import resident
 from convkit._core.typing import Array, ArrayLike, BoolArray
 from convkit.edges.places import Place, place_of
-from convkit.edges.sources import untouched
-from convkit.edges.subpixel import offsets
 from convkit.engines import trace
 from convkit.filters.designs import gaussian_taps
 
@@ -84,10 +82,10 @@ def canny(image: ArrayLike | None, sigma: float | Sequence[float] = 1.0, low: fl
     out : ndarray of bool, optional
         Where to put the edges; of the shape of `image`.
     device : {None, "cuda"}, optional
-        Where to compute, as in `convkit.convolve`: by default where `image` (or `gradient`) lies. A CUDA device finds edges
-        in images, which are the last two axes, without `mask` and `subpixel`; for default thresholds it is waited for, and
-        64 KiB of counts are fetched, with `quantiles` all magnitudes. Without smoothing edges are those of the CPU; smoothed
-        images may differ in the last place.
+        Where to compute, as in `convkit.convolve`: by default where `image` (or `gradient`) lies. A CUDA device is waited for
+        with default thresholds (64 KiB of counts are fetched), with `quantiles` (all magnitudes are) and with `subpixel` (how
+        many points there are). Points, too, are an array of the kind of `image`. Without smoothing edges are those of the CPU;
+        smoothed images may differ in the last place.
 
     Returns
     -------
@@ -138,7 +136,6 @@ def canny(image: ArrayLike | None, sigma: float | Sequence[float] = 1.0, low: fl
     given = _thresholds(low, high, quantiles)
     stack = None if gradient is None else _sequence(gradient)
     place = place_of(image if stack is None else stack[0], device)
-    place.allowed(image, mask, subpixel)
     if stack is None:
         if image is None:
             raise TypeError("image=None has no edges; give an image, or gradient= in its place")
@@ -159,45 +156,29 @@ def canny(image: ArrayLike | None, sigma: float | Sequence[float] = 1.0, low: fl
     names = dict(zip(where, normalize(boundary, len(where)), strict=True))
     widths = dict(zip(where, images.per_axis(sigma, "sigma", len(where), _width), strict=True))
     order = sorted(where)
-    valid = _mask(image, mask, shape)
+    valid = place.valid(image, mask, arrays[0])
     if subpixel and out is not None:
         raise ValueError("out cannot hold the points of subpixel=True; leave it out")
     found = place.marks(out, arrays[0])
     taps = [gaussian_taps(widths[a]) if widths[a] else np.ones(1) for a in order]
-    masks = None if valid is None else np.moveaxis(valid, order, tuple(range(-len(order), 0)))
-    points: list[Array] = []
-    for index, items, target in place.items(arrays, found, order):
-        inside = None if masks is None else masks[index]
+    traced = []
+    for index, items, target in place.items(arrays if valid is None else [*arrays, valid], found, order):
+        inside = None if valid is None else items.pop()
         if gradient is None:
             subject = place.of_image(items[0], taps, [names[a] for a in order], work, inside, subpixel, count)
         else:
             subject = place.of_derivatives(items, work)
-        clear = None if inside is None else untouched(inside)
+        clear = None if inside is None else place.untouched(inside)
         scale = 1.0 if gradient is not None else 2.0 * 4.0 ** (len(order) - 1)
         limits = _resolve(given, subject, norm == "l1", clear, scale, count, place)
         if norm == "l2" and limits[0] == 0:
             limits = ZERO, max(ZERO, limits[1])
         place.edges(subject, norm == "l1", *limits, clear, target, count)
         if subpixel:
-            here = np.argwhere(target)
-            batch = np.broadcast_to(np.array(index, np.int64), (len(here), len(index)))
-            points.append(np.hstack([batch, here, offsets(subject.sample, here)]))
-    if subpixel:
-        return _in_row_order(points, shape, order)
-    edges: Array = place.result(found, out, image if stack is None else stack[0])
-    return edges
-
-
-def _in_row_order(points: list[Array], shape: Sequence[int], order: Sequence[int]) -> Array:
-    """Points of pixels and what they are moved by, both with their axes where they belong, sorted by pixel."""
-    ndim = len(shape)
-    rows = np.concatenate([np.empty((0, ndim + len(order))), *points])
-    axes = [a for a in range(ndim) if a not in order] + list(order)
-    pixels, moves = np.empty((len(rows), ndim)), np.zeros((len(rows), ndim))
-    pixels[:, axes] = rows[:, :ndim]
-    moves[:, list(order)] = rows[:, ndim:]
-    # `lexsort` sorts by its last key first.
-    return (pixels + moves)[np.lexsort(pixels.T[::-1])]
+            traced.append(place.traced(index, subject, target))
+    whose = image if stack is None else stack[0]
+    result: Array = place.points(traced, found, order, whose) if subpixel else place.result(found, out, whose)
+    return result
 
 
 def _width(value: Any, name: str) -> float:
@@ -232,20 +213,6 @@ def _derivatives(gradient: Sequence[Any], image: Any, place: Place) -> tuple[lis
                          "(image may be None)")
     single = all(array.dtype.char in "ef" for array in arrays)
     return arrays, np.dtype(np.float32 if single else np.float64)
-
-
-def _mask(image: Any, mask: Any, shape: tuple[int, ...]) -> BoolArray | None:
-    valid: BoolArray | None = None
-    if isinstance(image, np.ma.MaskedArray) and np.ma.is_masked(image):
-        valid = ~np.ma.getmaskarray(image)
-    if mask is None:
-        return valid
-    given = np.asarray(mask)
-    if given.dtype != np.bool_:
-        raise TypeError(f"mask has dtype {given.dtype}; it must be boolean, True where a pixel is valid")
-    if given.shape != shape:
-        raise ValueError(f"mask has shape {given.shape}, but the image has shape {shape}; they must be equal")
-    return given if valid is None else valid & given
 
 
 def _thresholds(low: Any, high: Any, quantiles: bool) -> _Thresholds:
@@ -309,8 +276,7 @@ def hysteresis(x: ArrayLike, low: float, high: float, *, connectivity: int | Non
     out : ndarray of bool, optional
         Where to put the result; of the shape of x.
     device : {None, "cuda"}, optional
-        Where to compute, as in `convkit.convolve`: by default where x lies. A CUDA device looks along the last axis, the last
-        two or the last three.
+        Where to compute, as in `convkit.convolve`: by default where x lies. A CUDA device looks along up to three axes.
 
     Returns
     -------

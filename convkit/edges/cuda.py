@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,25 @@ from convkit._core import checks, gpu
 from convkit._core import workers as pool
 from convkit._core.device import resident
 from convkit._core.gpu import Line
-from convkit._core.typing import Array
+from convkit._core.typing import Array, BoolArray
 from convkit.edges import sweep
-from convkit.edges.sources import Items
+from convkit.edges.sources import Items, valid_pixels
+from convkit.edges.subpixel import MOST, MOST_BENT, NEAREST
 from convkit.engines.cuda import gradient as engine
-from convkit.engines.cuda import trace
+from convkit.engines.cuda import masks, strides, trace
 from convkit.engines.cuda.direct import store
+from convkit.engines.cuda.points import points
 
 _BOOL = np.dtype(np.bool_)
 
 
-def _refused(what: str) -> ValueError:
-    return ValueError(f"{what} is not computed on a CUDA device; leave it out, or compute on the CPU")
+# Axes that kernels know.
+_AXES = 3
+
+
+def _turn(ndim: int, last: Sequence[int]) -> tuple[int, ...]:
+    """All axes, with some as the last."""
+    return (*(a for a in range(ndim) if a not in last), *last)
 
 
 def _part(values: Line, index: int, shape: tuple[int, ...]) -> Line:
@@ -38,8 +45,8 @@ class Device:
     def numbers(self, x: Any, name: str) -> Line:
         """Samples on the device, sent there if need be."""
         if not resident(x):
-            return gpu.sent(checks.numbers(x, name))
-        samples = gpu.seen(x, name)
+            return gpu.lent(checks.numbers(x, name))
+        samples = strides.seen(x, name)
         checks.numbers(samples.stand_in, name)
         return samples
 
@@ -48,10 +55,14 @@ class Device:
     def detect(self, name: str, x: Any, axis: Any, scale: str, return_direction: bool, mask: Any, boundary: Any, axes: Any,
                channel_axis: Any, workers: Any, out: Any, dtype: Any) -> Any:
         """As `sweep.detect`."""
-        call, samples = self._call(x, mask, boundary, axes, channel_axis, workers, dtype)
+        call, samples = self._call(x, boundary, axes, channel_axis, workers, dtype)
         sweep.check(scale, return_direction, axis)
         count, shape = len(call.axes), samples.shape
         with gpu.located(samples.owner):
+            inside = self._mask(x, mask, samples, lambda x, mask: sweep.valid_samples(x, mask, shape, call.users))
+            if inside is not None:
+                own = sorted(call.users)
+                inside = masks.eroded(inside, own if inside.shape == shape else range(count), False)
             if not return_direction:
                 target = gpu.empty(samples, shape, call.work)
                 if axis is None:
@@ -60,6 +71,8 @@ class Device:
                     only = call.order[sweep.place_of_axis(axis, call.users, len(shape))]
                     targets = engine.Targets(components=target, only=only)
                 self._compute(call, samples, name, scale, targets)
+                if inside is not None:
+                    masks.blank(target, inside, shape, own)
                 return self._finish(target, call.result, out, "out", x)
             kind = call.result if call.result.kind == "f" else call.work
             first, second = sweep.pair(out)
@@ -71,6 +84,9 @@ class Device:
                 direction = gpu.empty(samples, (count, *shape), call.work)
                 targets = engine.Targets(direction, magnitude, unit=True)
             self._compute(call, samples, name, scale, targets)
+            if inside is not None:
+                masks.blank(magnitude, inside, shape, own)
+                masks.blank(direction, inside, shape, own)
             if count != 2 and call.order != tuple(range(count)):
                 ascending, direction = direction, gpu.empty(samples, (count, *shape), call.work)
                 for i, k in enumerate(call.order):
@@ -81,22 +97,33 @@ class Device:
     def derive(self, x: Any, name: str, scale: str, boundary: Any, axes: Any, channel_axis: Any, workers: Any,
                dtype: Any) -> tuple[Any, ...]:
         """As `sweep.derive`."""
-        call, samples = self._call(x, None, boundary, axes, channel_axis, workers, dtype)
+        call, samples = self._call(x, boundary, axes, channel_axis, workers, dtype)
         with gpu.located(samples.owner):
             stack = gpu.empty(samples, (len(call.axes), *samples.shape), call.work)
             self._compute(call, samples, name, scale, engine.Targets(stack))
             values = self._finish(stack, call.result, None, "out", x)
         return tuple(values[i] for i in call.order)
 
-    def _call(self, x: Any, mask: Any, boundary: Any, axes: Any, channel_axis: Any, workers: Any,
-              dtype: Any) -> tuple[sweep.Fixed, Line]:
-        self.allowed(x, mask, False)
+    def _call(self, x: Any, boundary: Any, axes: Any, channel_axis: Any, workers: Any, dtype: Any) -> tuple[sweep.Fixed, Line]:
         pool.resolve(workers)
         samples = self.numbers(x, "x")
         call = sweep.fixed(samples.shape, samples.dtype, False, boundary, axes, channel_axis, dtype)
-        if len(call.axes) > 3:
-            raise _refused(f"a gradient along {len(call.axes)} axes, more than three,")
+        if len(call.axes) > _AXES:
+            raise ValueError(f"a gradient along {len(call.axes)} axes, more than three, is not computed on a CUDA device; name "
+                             "three of them with axes=, or compute on the CPU")
         return call, samples
+
+    def _mask(self, x: Any, mask: Any, like: Line, check: Callable[[Any, Any], BoolArray | None]) -> Line | None:
+        """A mask on the device that `check` finds right, in one shape or another; it finds that of a masked array `x`, too."""
+        with gpu.located(like.owner):
+            if resident(mask):
+                given = gpu.moved(strides.seen(mask, "mask"), like.stream)
+                if not np.ma.isMaskedArray(x):
+                    check(None, given.stand_in)
+                    return given
+                mask = gpu.fetched(given)
+            found = check(x, mask)
+            return None if found is None else gpu.sent(found, like.stream)
 
     def _compute(self, call: sweep.Fixed, samples: Line, name: str, scale: str, targets: engine.Targets) -> None:
         taps = sweep.taps_of(name, scale, len(call.axes))
@@ -105,18 +132,18 @@ class Device:
     def _finish(self, values: Line, result: np.dtype[Any], out: Any, name: str, x: Any) -> Any:
         """Values as an array of the caller's kind, of the dtype of the result, or in the caller's own array."""
         target = self._target(out, values.shape, result, name)
-        if target is None and result != values.dtype:
-            target = gpu.empty(values, values.shape, result)
-        if target is not None:
-            store(values, target)
-            values = target
-        return self.result(values, out, x)
+        with gpu.ordered(values, target):
+            if isinstance(target, Line) or result != values.dtype:
+                stored = target if isinstance(target, Line) else gpu.empty(values, values.shape, result)
+                store(values, stored)
+                values = stored
+            return self.result(values, out, x)
 
-    def _target(self, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> Line | None:
+    def _target(self, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> Line | gpu.Strided | None:
         """The caller's array on the device, checked, as one on the host is."""
         if out is None:
             return None
-        target = gpu.seen(out, name) if resident(out) else None
+        target = strides.target(out, name) if resident(out) else None
         try:
             checks.output(out if target is None else target.stand_in, shape, dtype)
         except (TypeError, ValueError) as error:
@@ -125,67 +152,100 @@ class Device:
 
     # -- edges ------------------------------------------------------------------------------------------------------------
 
-    def allowed(self, image: Any, mask: Any, subpixel: bool) -> None:
-        """Refuse what is not computed here."""
-        if mask is not None or np.ma.isMaskedArray(image):
-            raise _refused("a mask")
-        if subpixel:
-            raise _refused("subpixel=True")
-
     def marks(self, out: Any, like: Line) -> Line:
-        """The caller's array for edges, checked, or a new one."""
+        """The caller's array for edges, checked, or a new one; `result` copies to arrays of other streams."""
         target = self._target(out, like.shape, _BOOL, "out")
-        return gpu.empty(like, like.shape, _BOOL) if target is None else target
+        straight = isinstance(target, Line) and target.stream is like.stream
+        return target if isinstance(target, Line) and straight else gpu.empty(like, like.shape, _BOOL)
+
+    def valid(self, image: Any, mask: Any, like: Line) -> Line | None:
+        """As `sources.valid_pixels`."""
+        return self._mask(image, mask, like, lambda image, mask: valid_pixels(image, mask, like.shape))
+
+    def untouched(self, mask: Line) -> Line:
+        """As `sources.untouched`."""
+        with gpu.located(mask.owner):
+            return masks.eroded(mask, range(mask.ndim), True)
 
     def items(self, arrays: Sequence[Line], found: Line, order: Sequence[int]) -> Items:
-        """Images of a batch, and where their edges go."""
-        shape, count = found.shape, len(order)
-        if count == 3:
-            raise ValueError(f"a CUDA device finds edges in images only, and three axes of shape {shape} are to be looked "
-                             "at; name two of them with axes=, or compute on the CPU")
-        if list(order) != list(range(len(shape) - count, len(shape))):
-            raise ValueError(f"axes={tuple(order)} of an image of shape {shape} are not its last, in which a CUDA device finds "
-                             "edges; move them to the end, in a contiguous copy")
-        inner = shape[-count:]
-        for number, index in enumerate(np.ndindex(shape[:-count])):
-            yield index, [_part(a, number, inner) for a in arrays], _part(found, number, inner)
+        """Images or volumes of a batch, and where their edges go."""
+        moved, target = self._turned(arrays, found, order)
+        lead = found.ndim - len(order)
+        inner = target.shape[lead:]
+        for number, index in enumerate(np.ndindex(target.shape[:lead])):
+            yield index, [_part(a, number, inner) for a in moved], _part(target, number, inner)
+        self._turn_back(target, found, order)
 
-    def of_image(self, x: Line, taps: Sequence[Array], boundary: Sequence[str], work: np.dtype[Any], mask: Any, points: bool,
-                 workers: int) -> trace.Image:
+    def _turned(self, arrays: Sequence[Line], found: Line, order: Sequence[int]) -> tuple[Sequence[Line], Line]:
+        """Arrays with the ascending axes `order` as the last, and where their edges go."""
+        turn = _turn(found.ndim, order)
+        if turn == tuple(range(found.ndim)):
+            return arrays, found
+        with gpu.located(found.owner):
+            moved = [strides.in_order(strides.turned(a, turn)) for a in arrays]
+            return moved, gpu.empty(arrays[0], moved[0].shape, _BOOL)
+
+    def _turn_back(self, target: Line, found: Line, order: Sequence[int]) -> None:
+        if target is not found:
+            with gpu.located(found.owner):
+                strides.copy(target, strides.turned(found, _turn(found.ndim, order)))
+
+    def of_image(self, x: Line, taps: Sequence[Array], boundary: Sequence[str], work: np.dtype[Any], mask: Line | None,
+                 points: bool, workers: int) -> trace.Source:
         """As `sources.of_image`."""
         with gpu.located(x.owner):
-            return trace.Image(x, taps, boundary, work)
+            return trace.of_image(x, taps, boundary, work, mask)
 
-    def of_derivatives(self, derivatives: Sequence[Line], work: np.dtype[Any]) -> trace.Field:
+    def of_derivatives(self, derivatives: Sequence[Line], work: np.dtype[Any]) -> trace.Source:
         """As `sources.of_derivatives`."""
-        return trace.Field(derivatives, work)
+        return trace.of_derivatives(derivatives, work)
 
-    def edges(self, subject: trace.Source, straight: bool, low: float, high: float, valid: Any, out: Line,
+    def edges(self, subject: trace.Source, straight: bool, low: float, high: float, valid: Line | None, out: Line,
               workers: int) -> None:
         """As `engines.trace.edges`."""
         with gpu.located(out.owner):
-            trace.edges(subject, straight, low, high, out)
+            trace.edges(subject, straight, low, high, valid, out)
 
-    def histogram(self, subject: trace.Source, straight: bool, valid: Any, workers: int) -> Array:
+    def histogram(self, subject: trace.Source, straight: bool, valid: Line | None, workers: int) -> Array:
         """As `engines.trace.histogram`."""
         with gpu.located(subject.arrays[0].owner):
-            return trace.histogram(subject, straight)
+            return trace.histogram(subject, straight, valid)
 
     def magnitudes(self, subject: trace.Source, straight: bool, workers: int) -> Array:
         """As `engines.trace.magnitudes`, fetched."""
         with gpu.located(subject.arrays[0].owner):
             return gpu.fetched(trace.magnitudes(subject, straight))
 
+    def traced(self, index: tuple[int, ...], subject: trace.Source, found: Line) -> tuple[tuple[int, ...], trace.Source]:
+        """What is kept of an item until all edges are found."""
+        return index, subject
+
+    def points(self, traced: Sequence[tuple[tuple[int, ...], trace.Source]], found: Line, order: Sequence[int], x: Any) -> Any:
+        """As `subpixel.in_row_order`."""
+        with gpu.located(found.owner):
+            return self.result(points(found, traced, order, (NEAREST, MOST, MOST_BENT)), None, x)
+
     def hysteresis(self, x: Line, low: float, high: float, axes: Sequence[int], connectivity: int, out: Line,
                    workers: int) -> None:
         """As `engines.trace.hysteresis`, of samples of any real dtype."""
+        if len(axes) > _AXES:
+            raise ValueError(f"axes={tuple(axes)} of x of shape {x.shape} are {len(axes)}, and a CUDA device follows edges "
+                             "along up to three; name three of them, or compute on the CPU")
         kind: Any = np.float32 if x.dtype == np.float16 else x.dtype.type if x.dtype.kind == "f" else np.float64
+        # Which of them comes first is nothing to neighbours.
+        order = sorted(axes)
+        [samples], target = self._turned([x], out, order)
         with gpu.located(x.owner):
-            trace.hysteresis(x, kind(low), kind(high), axes, connectivity, out)
+            trace.hysteresis(samples, kind(low), kind(high), len(order), connectivity, target)
+        self._turn_back(target, out, order)
 
     def result(self, found: Line, out: Any, x: Any) -> Any:
         """What the caller gets: his own array, or one of the kind of `x`."""
         if resident(out):
+            target = strides.target(out, "out")
+            if isinstance(target, gpu.Strided) or target.address != found.address:
+                with gpu.ordered(found, target):
+                    strides.copy(found, target)
             return out
         if out is not None:
             out[...] = gpu.fetched(found)

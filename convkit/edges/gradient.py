@@ -48,8 +48,8 @@ _SHARED = """
     dtype : dtype, optional
         Dtype of the result and, if it is the wider, of the arithmetic. Integers are rounded (half to even) and saturate.
     device : {None, "cuda"}, optional
-        Where to compute, as in `convkit.convolve`: by default where x lies. A CUDA device takes up to three neighbouring axes
-        and no mask, and fetches nothing.
+        Where to compute, as in `convkit.convolve`: by default where x lies. A CUDA device takes up to three axes, a mask that
+        lies there or not, and fetches nothing.
 
     Returns
     -------

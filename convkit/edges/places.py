@@ -11,7 +11,8 @@ from convkit._core import checks
 from convkit._core.device import on_device
 from convkit._core.typing import Array, BoolArray
 from convkit.edges import sweep
-from convkit.edges.sources import Items, Subject, of_derivatives, of_image
+from convkit.edges.sources import Items, Subject, of_derivatives, of_image, untouched, valid_pixels
+from convkit.edges.subpixel import in_row_order, located
 from convkit.engines import trace
 
 
@@ -29,8 +30,11 @@ class Place(Protocol):
     def numbers(self, x: Any, name: str) -> Any:
         """Samples that are checked, with a shape and a dtype."""
 
-    def allowed(self, image: Any, mask: Any, subpixel: bool) -> None:
-        """Refuse what is not computed here."""
+    def valid(self, image: Any, mask: Any, like: Any) -> Any:
+        """As `sources.valid_pixels`, for samples `like` these."""
+
+    def untouched(self, mask: Any) -> Any:
+        """As `sources.untouched`."""
 
     def marks(self, out: Any, like: Any) -> Any:
         """The caller's array for edges, checked, or a new one, for samples `like` these."""
@@ -38,22 +42,28 @@ class Place(Protocol):
     def items(self, arrays: Sequence[Any], found: Any, order: Sequence[int]) -> Items:
         """Images or volumes of a batch, whose axes `order` names, and where their edges go."""
 
-    def of_image(self, x: Any, taps: Sequence[Array], boundary: Sequence[str], work: np.dtype[Any], mask: BoolArray | None,
+    def of_image(self, x: Any, taps: Sequence[Array], boundary: Sequence[str], work: np.dtype[Any], mask: Any,
                  points: bool, workers: int) -> Any:
         """As `sources.of_image`."""
 
     def of_derivatives(self, derivatives: Sequence[Any], work: np.dtype[Any]) -> Any:
         """As `sources.of_derivatives`."""
 
-    def edges(self, subject: Any, straight: bool, low: float, high: float, valid: BoolArray | None, out: Any,
+    def edges(self, subject: Any, straight: bool, low: float, high: float, valid: Any, out: Any,
               workers: int) -> None:
         """As `engines.trace.edges`."""
 
-    def histogram(self, subject: Any, straight: bool, valid: BoolArray | None, workers: int) -> Array:
+    def histogram(self, subject: Any, straight: bool, valid: Any, workers: int) -> Array:
         """As `engines.trace.histogram`."""
 
     def magnitudes(self, subject: Any, straight: bool, workers: int) -> Array:
         """As `engines.trace.magnitudes`, in the memory of the host."""
+
+    def traced(self, index: tuple[int, ...], subject: Any, found: Any) -> Any:
+        """What is kept of an item whose edges are `found`, for points."""
+
+    def points(self, traced: Sequence[Any], found: Any, order: Sequence[int], x: Any) -> Any:
+        """As `subpixel.in_row_order`, of what was `traced`: an array of the kind of `x`."""
 
     def hysteresis(self, x: Any, low: float, high: float, axes: Sequence[int], connectivity: int, out: Any,
                    workers: int) -> None:
@@ -71,9 +81,11 @@ class Host:
     numbers = staticmethod(checks.numbers)
     of_image = staticmethod(of_image)
     of_derivatives = staticmethod(of_derivatives)
+    untouched = staticmethod(untouched)
 
-    def allowed(self, image: Any, mask: Any, subpixel: bool) -> None:
-        """Everything is."""
+    def valid(self, image: Any, mask: Any, like: Array) -> BoolArray | None:
+        """As `sources.valid_pixels`."""
+        return valid_pixels(image, mask, like.shape)
 
     def marks(self, out: Any, like: Array) -> BoolArray:
         """The caller's array for edges, checked, or a new one."""
@@ -102,6 +114,14 @@ class Host:
     def magnitudes(self, subject: Subject, straight: bool, workers: int) -> Array:
         """As `engines.trace.magnitudes`."""
         return trace.magnitudes(subject.source, straight, workers)
+
+    def traced(self, index: tuple[int, ...], subject: Subject, found: BoolArray) -> Array:
+        """Points of an item."""
+        return located(index, subject.sample, found)
+
+    def points(self, traced: Sequence[Array], found: BoolArray, order: Sequence[int], x: Any) -> Array:
+        """As `subpixel.in_row_order`."""
+        return in_row_order(traced, found.shape, order)
 
     def hysteresis(self, x: Array, low: float, high: float, axes: Sequence[int], connectivity: int, out: BoolArray,
                    workers: int) -> None:

@@ -14,7 +14,7 @@ from convkit.edges.subpixel import Sampler, from_derivatives, from_smoothed
 from convkit.engines import trace
 
 # Positions in a batch, the items there, and where their edges go.
-Items: TypeAlias = Iterator[tuple[tuple[int, ...], Sequence[Any], Any]]
+Items: TypeAlias = Iterator[tuple[tuple[int, ...], list[Any], Any]]
 # Samples that kernels read as they are; others are converted first.
 _READ = ("B", "f", "d")
 
@@ -53,6 +53,21 @@ def of_derivatives(derivatives: Sequence[Array], work: np.dtype[Any]) -> Subject
     arrays = derivatives if same else [d.astype(work) for d in derivatives]
     source = trace.Field(arrays, work) if len(arrays) == 2 else trace.Volume(None, arrays, work)
     return Subject(source, from_derivatives(derivatives))
+
+
+def valid_pixels(image: Any, mask: Any, shape: tuple[int, ...]) -> BoolArray | None:
+    """Where pixels of an image are valid: a mask that is given, and that of a masked array; None for everywhere."""
+    valid: BoolArray | None = None
+    if isinstance(image, np.ma.MaskedArray) and np.ma.is_masked(image):
+        valid = ~np.ma.getmaskarray(image)
+    if mask is None:
+        return valid
+    given = np.asarray(mask)
+    if given.dtype != np.bool_:
+        raise TypeError(f"mask has dtype {given.dtype}; it must be boolean, True where a pixel is valid")
+    if given.shape != shape:
+        raise ValueError(f"mask has shape {given.shape}, but the image has shape {shape}; they must be equal")
+    return given if valid is None else valid & given
 
 
 def untouched(mask: BoolArray) -> BoolArray:

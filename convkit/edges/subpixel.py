@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from convkit._core.typing import Array, IntArray
+from convkit._core.typing import Array, BoolArray, IntArray
 from convkit.engines.trace import sums_at
 
 # Gradients at (k, ndim) points: an array of that shape, NaN where a point is outside.
@@ -83,3 +83,22 @@ def curvature(sample: Sampler, points: IntArray) -> Array:
             gradient = sample(beside)
             total += side * gradient[:, axis] / np.linalg.norm(gradient, axis=1) / 2
     return total
+
+
+def located(index: Sequence[int], sample: Sampler, found: BoolArray) -> Array:
+    """Edge pixels of an item of a batch, with `index` before them, and how far each edge lies from its own."""
+    here = np.argwhere(found)
+    batch = np.broadcast_to(np.array(index, np.int64), (len(here), len(index)))
+    return np.hstack([batch, here, offsets(sample, here)])
+
+
+def in_row_order(points: Sequence[Array], shape: Sequence[int], order: Sequence[int]) -> Array:
+    """Points that were `located`, with their axes where they belong, sorted by pixel."""
+    ndim = len(shape)
+    rows = np.concatenate([np.empty((0, ndim + len(order))), *points])
+    axes = [a for a in range(ndim) if a not in order] + list(order)
+    pixels, moves = np.empty((len(rows), ndim)), np.zeros((len(rows), ndim))
+    pixels[:, axes] = rows[:, :ndim]
+    moves[:, list(order)] = rows[:, ndim:]
+    # `lexsort` sorts by its last key first.
+    return (pixels + moves)[np.lexsort(pixels.T[::-1])]

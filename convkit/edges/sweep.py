@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator as operators
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -163,15 +164,19 @@ def _axis_by_axis(call: _Call, taps: Taps, targets: Targets) -> None:
             np.divide(targets.components, squares, out=targets.components, where=squares != 0)
 
 
-def _inside(x: Any, call: _Call, mask: Any) -> BoolArray | None:
-    """Where the samples and all their neighbours along the filtered axes are valid; None for everywhere."""
-    shape = call.x.shape[::-1] if call.turned else call.x.shape
+def valid_samples(x: Any, mask: Any, shape: tuple[int, ...], users: Sequence[int]) -> BoolArray | None:
+    """Where samples of `shape` are valid, of a mask of that shape or of that of the filtered axes; None for everywhere."""
     if mask is not None:
         mask = np.asarray(mask)
-        own = tuple(n if a in call.users else 1 for a, n in enumerate(shape))
-        if mask.shape == tuple(shape[a] for a in sorted(call.users)):
+        own = tuple(n if a in users else 1 for a, n in enumerate(shape))
+        if mask.shape == tuple(shape[a] for a in sorted(users)):
             mask = np.broadcast_to(mask.reshape(own), shape)
-    valid = checks.valid_samples(x, mask, shape)
+    return checks.valid_samples(x, mask, shape)
+
+
+def _inside(x: Any, call: _Call, mask: Any) -> BoolArray | None:
+    """Where the samples and all their neighbours along the filtered axes are valid; None for everywhere."""
+    valid = valid_samples(x, mask, call.x.shape[::-1] if call.turned else call.x.shape, call.users)
     if valid is None:
         return None
     for axis in call.users:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
-from convkit._core import checks, images
+from convkit._core import images
 from convkit._core import workers as pool
 from convkit._core.boundary import Boundary, normalize
-from convkit._core.typing import Array, ArrayLike, BoolArray
+from convkit._core.device import resident
+from convkit._core.typing import ArrayLike, BoolArray
 from convkit.convolution import convolve_separable
-from convkit.engines import trace
+from convkit.edges.places import place_of
+from convkit.filters import places as convolutions
 from convkit.filters.designs import steerable_taps
 
 # The default threshold in units of the mean absolute Laplacian; and the least, in units in the last place of the
@@ -21,7 +26,7 @@ SHARE, ROUNDING = 0.75, 16
 
 def zero_crossings(x: ArrayLike, sigma: float | Sequence[float] = 2.0, slope: float | None = None, *,
                    boundary: Boundary = "reflect", axes: int | Sequence[int] | None = None, channel_axis: int | None = None,
-                   workers: int | None = None, out: BoolArray | None = None) -> BoolArray:
+                   workers: int | None = None, out: BoolArray | None = None, device: str | None = None) -> BoolArray:
     """Edges by Marr and Hildreth: where the Laplacian of a Gaussian crosses zero steeply enough.
 
     Between two neighbours along an axis whose values have opposite signs the nearer to zero is marked (of two equally
@@ -48,6 +53,10 @@ def zero_crossings(x: ArrayLike, sigma: float | Sequence[float] = 2.0, slope: fl
         Threads; by default as many as this process may use. The result does not depend on it.
     out : ndarray of bool, optional
         Where to put the result; of the shape of x.
+    device : {None, "cuda"}, optional
+        Where to compute, as in `convkit.convolve`: by default where x lies, which may be the memory of a CUDA device: the
+        result then is an array of the same library. The default threshold is fetched, which waits for the device. Without
+        the extra ``cu13`` or ``cu12`` that is an ImportError, without a device a RuntimeError.
 
     Returns
     -------
@@ -82,48 +91,38 @@ def zero_crossings(x: ArrayLike, sigma: float | Sequence[float] = 2.0, slope: fl
     [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
     """
     count = pool.resolve(workers)
-    s = images.samples(x, axes, channel_axis, None)
+    place = convolutions.place_of(x, device)
+    there, s = place.samples(axes, channel_axis, None)
     if s.array.dtype.kind == "c":
         raise TypeError(f"x has dtype {s.array.dtype}, and complex numbers have no sign; take x.real or abs(x)")
     widths = images.per_axis(sigma, "sigma", len(s.axes), lambda value, name: images.number(value, name, least=0.5))
     names = normalize(boundary, len(s.axes))
     least = None if slope is None else images.number(slope, "slope", least=0)
-    found = np.empty(s.array.shape, np.bool_) if out is None else checks.output(out, s.array.shape, np.dtype(np.bool_))
-    values = _laplacian(s, widths, names, count)
-    order = sorted(s.axes)
-    last = tuple(range(-len(order), 0))
-    items, marks, samples = (np.moveaxis(a, order, last) for a in (values, found, s.array))
-    for index in np.ndindex(marks.shape[: -len(order)]):
-        item = np.ascontiguousarray(items[index])
-        threshold = _usual(item, samples[index]) if least is None else least
-        target = np.empty(item.shape, np.bool_)
-        trace.crossings(item, range(item.ndim), s.work.type(threshold), target, count)
-        marks[index] = target
-    return found
-
-
-def _laplacian(s: images.Samples, widths: Sequence[float], boundary: Sequence[str], workers: int) -> Array:
+    edges = place_of(there, None)
+    samples = edges.numbers(there, "x")
+    found = edges.marks(out, samples)
     smooth = [steerable_taps(width, 0) for width in widths]
-    total: Array | None = None
+    values = place.empty(s.array.shape, s.work)
     for i, width in enumerate(widths):
         taps = [*smooth[:i], steerable_taps(width, 2), *smooth[i + 1 :]]
-        part = convolve_separable(s.array, taps, boundary=boundary, axes=s.axes, dtype=s.work, workers=workers)
-        total = part if total is None else np.add(total, part, out=total)
-    assert total is not None
-    return total
+        part = convolve_separable(there, taps, boundary=names, axes=s.axes, dtype=s.work, workers=count,
+                                  out=None if i else values)
+        if i:
+            place.add(values, part)
+    engine = _engine(there)
+    for _, (item, image), target in edges.items([values, samples], found, sorted(s.axes)):
+        threshold = _usual(engine, item, image, s.work) if least is None else least
+        engine.crossings(item, s.work.type(threshold), target, count)
+    result: BoolArray = edges.result(found, out, x)
+    return result
 
 
-def _usual(laplacian: Array, samples: Array) -> float:
+def _engine(x: Any) -> ModuleType:
+    """What looks for changes of sign where `x` lies."""
+    return import_module("convkit.engines.cuda.crossings" if resident(x) else "convkit.engines.crossings")
+
+
+def _usual(engine: ModuleType, laplacian: Any, samples: Any, work: np.dtype[Any]) -> float:
     """The threshold for an image."""
-    mean, most = _size(laplacian)[0], _size(samples)[1]
-    return np.inf if np.isnan(mean) else max(SHARE * mean, ROUNDING * most * float(np.finfo(laplacian.dtype).eps))
-
-
-def _size(values: Array) -> tuple[float, float]:
-    """Mean and largest absolute value of what is finite; NaN where nothing is."""
-    size = np.abs(values if values.dtype.kind == "f" else values.astype(np.float64))
-    mean = float(size.mean(dtype=np.float64))
-    if not np.isfinite(mean):
-        size = size[np.isfinite(size)]
-        mean = float(size.mean(dtype=np.float64)) if size.size else np.nan
-    return mean, float(size.max()) if size.size else np.nan
+    mean, most = engine.size(laplacian)[0], engine.size(samples)[1]
+    return np.inf if np.isnan(mean) else max(SHARE * mean, ROUNDING * most * float(np.finfo(work).eps))

@@ -281,11 +281,11 @@ class PreparedConvolution:
     def bias_gradient(self, g: Array, out: Array) -> None:
         """Write the gradient of the bias into `out`: the gradient `g` of the results summed over all but channels."""
         items = self.convolution.samples[0]
-        add_outputs(_line(g), items, out.size, g.size // (items * out.size), out)
+        add_outputs(_line(g), items, out.size, g.size // max(1, items * out.size), out)
 
     def rectified_gradient(self, g: Array, y: Array, out: Array) -> Array:
         """`g` in a line, zero where the rectifier's result `y` is; the gradient of the bias is written into `out`."""
         items = self.convolution.samples[0]
         masked = empty((g.size,), g.dtype)
-        rectify_outputs(_line(g), _line(y), items, out.size, g.size // (items * out.size), masked, out)
+        rectify_outputs(_line(g), _line(y), items, out.size, g.size // max(1, items * out.size), masked, out)
         return masked

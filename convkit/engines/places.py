@@ -6,6 +6,7 @@ lines for both places.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from convkit._core import memory
 from convkit._core.device import Remote
 from convkit._core.typing import Array
 from convkit.engines import activation, channels, dense, loss, normalize, pieces, pool, update
+from convkit.engines.labels import no_class
 
 
 class Host:
@@ -30,10 +32,20 @@ class Host:
         """A matrix as a factor of `dense.product`, turned."""
         return matrix.T
 
+    # Whether labels have to be looked at before the loss is computed, which finds those that are no classes by itself.
+    looks_first = False
+
+    no_class = staticmethod(no_class)
+
     @staticmethod
-    def wrong_label(labels: Array, classes: int, ignored: int | None) -> int | None:
-        """The first label that is no class, if that must be known before they are read: here the loss finds it."""
-        return None
+    def fed(batches: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+        """Batches of arrays, brought here."""
+        return batches
+
+    @staticmethod
+    def negative(values: Array) -> tuple[Array, int]:
+        """Numbers that may not be negative, and how many are."""
+        return values, int(np.count_nonzero(values < 0))
 
     @staticmethod
     def moments(dtype: np.dtype[Any]) -> np.dtype[Any]:

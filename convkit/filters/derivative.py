@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from convkit.filters.passes import (
     prepare_anywhere,
     real_only,
     separable,
-    square_root_of_squares,
 )
 from convkit.filters.smooth import PerAxis, gaussians
 
@@ -29,7 +29,7 @@ def gaussian_gradient_magnitude(x: ArrayLike, sigma: PerAxis, *, truncate: float
                                 radius: int | Sequence[int] | None = None, boundary: Boundary = "reflect",
                                 axes: int | Sequence[int] | None = None,
                                 channel_axis: int | None = None, workers: int | None = None, out: Array | None = None,
-                                dtype: DTypeLike | None = None) -> Array:
+                                dtype: DTypeLike | None = None, device: str | None = None) -> Array:
     """Slope of the smoothed samples: the length of the gradient by derivatives of Gaussians.
 
     Parameters
@@ -42,7 +42,7 @@ def gaussian_gradient_magnitude(x: ArrayLike, sigma: PerAxis, *, truncate: float
         Where to cut the Gaussian, in standard deviations.
     radius : int or sequence of int, optional
         Taps on each side of the middle one, in place of `truncate`.
-    @COMMON@
+    @COMMON@@DEVICE@
 
     Returns
     -------
@@ -66,31 +66,33 @@ def gaussian_gradient_magnitude(x: ArrayLike, sigma: PerAxis, *, truncate: float
     >>> gaussian_gradient_magnitude(plane, 1.0)[7, 7].round(2)
     np.float64(5.0)
     """
-    s = prepare(x, boundary, axes, channel_axis, workers, out, dtype)
+    s = prepare(x, boundary, axes, channel_axis, workers, out, dtype, device)
     real_only(s, "a gradient's magnitude")
     count = len(s.axes)
     widths = s.several("sigma", sigma, lambda value, name: number(value, name, above=0))
     taps = [gaussians(s, widths, [int(a == i) for a in range(count)], truncate, radius) for i in range(count)]
 
-    def slope(i: int, scale: float, target: Array) -> Array:
+    def slope(i: int, scale: float, target: Any) -> Any:
         derivative = taps[i][i]
         assert derivative is not None
         return separable(s, [*taps[i][:i], derivative * scale, *taps[i][i + 1 :]], out=target)
 
-    return square_root_of_squares(s, slope, count)
+    values = s.target()
+    s.place.length(slope, count, values)
+    return s.finish(values)
 
 
 @documented
 def laplacian(x: ArrayLike, *, boundary: Boundary = "reflect", axes: int | Sequence[int] | None = None,
               channel_axis: int | None = None, workers: int | None = None, out: Array | None = None,
-              dtype: DTypeLike | None = None) -> Array:
+              dtype: DTypeLike | None = None, device: str | None = None) -> Array:
     """Sum of second differences, ``x[i - 1] - 2 x[i] + x[i + 1]`` along every axis.
 
     Parameters
     ----------
     x : array_like
         Samples: a signal, an image, a volume, or a batch of them.
-    @COMMON@
+    @COMMON@@DEVICE@
 
     Returns
     -------
@@ -120,15 +122,16 @@ def laplacian(x: ArrayLike, *, boundary: Boundary = "reflect", axes: int | Seque
     >>> laplacian(np.arange(6.0) ** 2).tolist()
     [2.0, 2.0, 2.0, 2.0, 2.0, -18.0]
     """
-    s = prepare(x, boundary, axes, channel_axis, workers, out, dtype)
+    s = prepare_anywhere(x, boundary, axes, channel_axis, workers, out, dtype, device)
     if len(s.axes) <= 3:
         return _weighted(s, laplacian_weights(len(s.axes)))
+    s = prepare(x, boundary, axes, channel_axis, workers, out, dtype, device)
     second = laplacian_weights(1)
     values = s.target()
     for i in range(len(s.axes)):
         part = separable(s, [second if a == i else None for a in range(len(s.axes))], out=values if i == 0 else None)
         if i:
-            values += part
+            s.place.add(values, part)
     return s.finish(values)
 
 
@@ -141,7 +144,8 @@ def _weighted(s: Setting, weights: Array) -> Array:
 @documented
 def gaussian_laplace(x: ArrayLike, sigma: PerAxis, *, truncate: float = 4.0, radius: int | Sequence[int] | None = None,
                      boundary: Boundary = "reflect", axes: int | Sequence[int] | None = None, channel_axis: int | None = None,
-                     workers: int | None = None, out: Array | None = None, dtype: DTypeLike | None = None) -> Array:
+                     workers: int | None = None, out: Array | None = None, dtype: DTypeLike | None = None,
+                     device: str | None = None) -> Array:
     """Laplacian of the smoothed samples, by second derivatives of Gaussians (LoG).
 
     Parameters
@@ -154,7 +158,7 @@ def gaussian_laplace(x: ArrayLike, sigma: PerAxis, *, truncate: float = 4.0, rad
         Where to cut the Gaussian, in standard deviations.
     radius : int or sequence of int, optional
         Taps on each side of the middle one, in place of `truncate`.
-    @COMMON@
+    @COMMON@@DEVICE@
 
     Returns
     -------
@@ -184,7 +188,7 @@ def gaussian_laplace(x: ArrayLike, sigma: PerAxis, *, truncate: float = 4.0, rad
     >>> gaussian_laplace(blob, 2.0)[10, 10].round(4)
     np.float64(-0.0199)
     """
-    s = prepare(x, boundary, axes, channel_axis, workers, out, dtype)
+    s = prepare(x, boundary, axes, channel_axis, workers, out, dtype, device)
     count = len(s.axes)
     widths = s.several("sigma", sigma, lambda value, name: number(value, name, above=0))
     taps = [gaussians(s, widths, [2 * (a == i) for a in range(count)], truncate, radius) for i in range(count)]
@@ -192,7 +196,7 @@ def gaussian_laplace(x: ArrayLike, sigma: PerAxis, *, truncate: float = 4.0, rad
     part = None
     for each in taps[1:]:
         part = separable(s, each, out=part)
-        values += part
+        s.place.add(values, part)
     return s.finish(values)
 
 

@@ -8,23 +8,20 @@ from typing import Any
 import numpy as np
 
 from convkit._core import checks
-from convkit._core import workers as pool
 from convkit._core.boundary import Boundary
 from convkit._core.images import number
 from convkit._core.typing import Array, ArrayLike, DTypeLike
 from convkit.convolution import convolve
 from convkit.filters.designs import gabor_weights, steerable_basis, steerable_coefficients
-from convkit.filters.passes import Setting, documented, pair_only, prepare, separable
-
-# Pixels of the basis that are combined at a time: they stay in the second-level cache for all angles.
-CHUNK = 1 << 14
+from convkit.filters.passes import Setting, documented, pair_only, prepare, prepare_anywhere, separable
 
 
 @documented
 def gabor(x: ArrayLike, frequency: float, angle: float = 0.0, *, bandwidth: float = 1.0,
           sigma: float | tuple[float, float] | None = None, phase: float = 0.0, truncate: float = 3.0,
           boundary: Boundary = "reflect", axes: int | Sequence[int] | None = None, channel_axis: int | None = None,
-          workers: int | None = None, out: Array | None = None, dtype: DTypeLike | None = None) -> Array:
+          workers: int | None = None, out: Array | None = None, dtype: DTypeLike | None = None,
+          device: str | None = None) -> Array:
     """Find stripes of a frequency and a direction: convolve an image with a plane wave under a Gaussian.
 
     Parameters
@@ -38,7 +35,7 @@ def gabor(x: ArrayLike, frequency: float, angle: float = 0.0, *, bandwidth: floa
         row, and the filter answers to vertical lines.
     bandwidth, sigma, phase, truncate
         Size of the Gaussian, and phase of the wave, as in `gabor_weights`.
-    @COMMON@
+    @COMMON@@DEVICE@
 
     Returns
     -------
@@ -69,14 +66,14 @@ def gabor(x: ArrayLike, frequency: float, angle: float = 0.0, *, bandwidth: floa
     >>> abs(gabor(stripes, 0.125)[32, 32]).round(2), abs(gabor(stripes, 0.125, np.pi / 2)[32, 32]).round(2)
     (np.float64(0.5), np.float64(0.0))
     """
-    s = prepare(x, boundary, axes, channel_axis, workers, None, None)
+    s = prepare_anywhere(x, boundary, axes, channel_axis, workers, None, None, device)
     pair_only(s, "a Gabor filter")
     weights = gabor_weights(frequency, angle, bandwidth=bandwidth, sigma=sigma, phase=phase, truncate=truncate)
     return _convolved(s, weights, out, dtype)
 
 
-def _convolved(s: Setting, weights: Array, out: Array | None, dtype: Any) -> Array:
-    return convolve(s.x, weights, boundary=s.boundary, axes=s.axes, out=out, dtype=dtype, workers=s.workers)
+def _convolved(s: Setting, weights: Array, out: Any, dtype: Any) -> Array:
+    return convolve(s.x, weights, boundary=s.boundary, axes=s.axes, out=out, dtype=dtype, workers=s.workers, device=s.device)
 
 
 def _listed(values: Any, name: str, **limits: float) -> list[float]:
@@ -93,7 +90,7 @@ def _listed(values: Any, name: str, **limits: float) -> list[float]:
 def gabor_bank(x: ArrayLike, frequencies: Sequence[float], angles: Sequence[float], *, bandwidth: float = 1.0,
                phase: float = 0.0, truncate: float = 3.0, boundary: Boundary = "reflect",
                axes: int | Sequence[int] | None = None, channel_axis: int | None = None, workers: int | None = None,
-               out: Array | None = None, dtype: DTypeLike | None = None) -> Array:
+               out: Array | None = None, dtype: DTypeLike | None = None, device: str | None = None) -> Array:
     """Filter an image with a Gabor filter of every frequency and every direction.
 
     Parameters
@@ -106,7 +103,7 @@ def gabor_bank(x: ArrayLike, frequencies: Sequence[float], angles: Sequence[floa
         In radians, as in `gabor`.
     bandwidth, phase, truncate
         As in `gabor_weights`; with a fixed bandwidth the filters of all frequencies are of one shape.
-    @COMMON@
+    @COMMON@@DEVICE@
 
     Returns
     -------
@@ -131,28 +128,26 @@ def gabor_bank(x: ArrayLike, frequencies: Sequence[float], angles: Sequence[floa
     >>> bank.shape, int(abs(bank[1, :, 16, 16]).argmax())
     ((2, 4, 32, 32), 3)
     """
-    s = prepare(x, boundary, axes, channel_axis, workers, None, None)
+    s = prepare(x, boundary, axes, channel_axis, workers, None, None, device)
     pair_only(s, "a Gabor filter")
     waves, directions = _listed(frequencies, "frequencies", above=0), _listed(angles, "angles")
     weights = [[gabor_weights(f, a, bandwidth=bandwidth, phase=phase, truncate=truncate) for a in directions] for f in waves]
-    shape = (len(waves), len(directions), *s.x.shape)
-    result = checks.arithmetic(s.x.dtype, np.dtype(np.complex128), dtype).result
+    shape = (len(waves), len(directions), *s.shape)
+    result = checks.arithmetic(s.dtype, np.dtype(np.complex128), dtype).result
     if out is not None:
-        out = checks.output(out, shape, result)
-    answers = out if out is not None and not np.may_share_memory(out, s.x) else np.empty(shape, result)
-    for row, some in zip(answers, weights, strict=True):
-        for answer, one in zip(row, some, strict=True):
+        out = s.place.output(out, shape, result)
+    answers = s.place.target(out, shape, result)
+    for row, some in zip(s.place.items(answers), weights, strict=True):
+        for answer, one in zip(s.place.items(row), some, strict=True):
             _convolved(s, one, answer, result)
-    if out is not None and answers is not out:
-        out[...] = answers
-        return out
-    return answers
+    return s.place.finish(answers, result, out)
 
 
 @documented
 def steerable(x: ArrayLike, angle: float | Sequence[float], *, order: int = 1, sigma: float = 1.0, truncate: float = 5.0,
               boundary: Boundary = "reflect", axes: int | Sequence[int] | None = None, channel_axis: int | None = None,
-              workers: int | None = None, out: Array | None = None, dtype: DTypeLike | None = None) -> Array:
+              workers: int | None = None, out: Array | None = None, dtype: DTypeLike | None = None,
+              device: str | None = None) -> Array:
     """Derivative of a smoothed image along any angle, made of ``order + 1`` separable filters.
 
     Parameters
@@ -168,7 +163,7 @@ def steerable(x: ArrayLike, angle: float | Sequence[float], *, order: int = 1, s
         Standard deviation of the Gaussian in pixels, at least 0.5.
     truncate : float
         Where to cut the Gaussian, in standard deviations, at least 3.
-    @COMMON@
+    @COMMON@@DEVICE@
 
     Returns
     -------
@@ -200,52 +195,33 @@ def steerable(x: ArrayLike, angle: float | Sequence[float], *, order: int = 1, s
     """
     several = np.iterable(angle) and not isinstance(angle, str)
     angles = _listed(angle, "angle") if several else [number(angle, "angle")]
-    s = prepare(x, boundary, axes, channel_axis, workers, None, dtype)
+    s = prepare(x, boundary, axes, channel_axis, workers, None, dtype, device)
     pair_only(s, "a steerable filter")
     basis = steerable_basis(order, sigma=sigma, truncate=truncate)
     shares = [steerable_coefficients(order, a) for a in angles]
-    shape = (len(angles), *s.x.shape) if several else s.x.shape
+    shape = (len(angles), *s.shape) if several else s.shape
     if out is not None:
-        out = checks.output(out, shape, s.result)
-    s = s._replace(out=out)
-    usable = out is not None and out.flags.c_contiguous and out.dtype == s.work and not np.may_share_memory(out, s.x)
-    values = out if out is not None and usable else np.empty(shape, s.work)
-    images = values if several else values[None]
+        out = s.place.output(out, shape, s.result)
+    values = s.place.target(out, shape, s.work)
     if sum(map(np.count_nonzero, shares)) <= len(basis):
+        images = s.place.items(values) if several else [values]
         for image, share in zip(images, shares, strict=True):
             _sum(s, basis, share, image)
     else:
-        answers = np.empty((len(basis), *s.x.shape), s.work)
-        for answer, taps in zip(answers, basis, strict=True):
+        answers = s.place.empty((len(basis), *s.shape), s.work)
+        for answer, taps in zip(s.place.items(answers), basis, strict=True):
             separable(s, taps, out=answer)
-        _combine(answers.reshape(len(basis), -1), np.array(shares), images.reshape(len(angles), -1), s.workers)
-    return s.finish(values)
+        s.place.mix(answers, np.array(shares, np.empty(0, s.work).real.dtype), values, s.workers)
+    return s.place.finish(values, s.result, out)
 
 
-def _sum(s: Setting, basis: Sequence[tuple[Array, Array]], share: Array, out: Array) -> None:
+def _sum(s: Setting, basis: Sequence[tuple[Array, Array]], share: Array, out: Any) -> None:
     """Write the sum of the basis times its share into `out`, one separable filter after the other."""
     part = None
     for number_of, i in enumerate(map(int, np.flatnonzero(share))):
         down, along = basis[i]
         part = separable(s, [down * share[i], along], out=out if number_of == 0 else part)
         if number_of:
-            out += part
+            s.place.add(out, part)
         else:
             part = None
-
-
-def _combine(answers: Array, shares: Array, out: Array, workers: int) -> None:
-    """Write the sums of `answers` (basis, pixels) times `shares` (angles, basis) into `out` (angles, pixels)."""
-    shares = shares.astype(answers.real.dtype)
-
-    def work(start: int) -> None:
-        here = answers[:, start : start + CHUNK]
-        part = np.empty_like(here[0])
-        for share, line in zip(shares, out[:, start : start + CHUNK], strict=True):
-            some = np.flatnonzero(share)
-            np.multiply(here[some[0]], share[some[0]], out=line)
-            for i in some[1:]:
-                np.multiply(here[i], share[i], out=part)
-                line += part
-
-    pool.run(work, list(range(0, out.shape[1], CHUNK)), workers)

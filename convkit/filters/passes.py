@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from convkit._core import checks, images
+from convkit._core import images
 from convkit._core import workers as pool
 from convkit._core.boundary import Boundary, normalize
 from convkit._core.device import on_device, resident
 from convkit._core.typing import Array
 from convkit.convolution import convolve_separable
-from convkit.convolution.places import place_of
-from convkit.convolution.problem import finish, target_for
+from convkit.convolution import places as convolutions
+from convkit.filters.places import Host, Place, place_of
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -37,7 +36,9 @@ COMMON = """boundary : str, or one str per filtered axis
         (values as they are, not scaled to 0..1), wider ones float64."""
 DEVICE = """
     device : {None, "cuda"}, optional
-        Where to compute, as in `convkit.convolve`: by default where x lies, which may be the memory of a CUDA device."""
+        Where to compute, as in `convkit.convolve`: by default where x lies, which may be the memory of a CUDA device:
+        the result then is an array of the same library. Without the extra ``cu13`` or ``cu12`` that is an ImportError,
+        without a device a RuntimeError."""
 
 
 def documented(function: Function) -> Function:
@@ -48,51 +49,57 @@ def documented(function: Function) -> Function:
 
 
 class Setting(NamedTuple):
-    """Samples and the common arguments, checked; `device` as in `convkit.convolve`."""
+    """Samples and the common arguments, checked; `place` computes with results, `device` is that of `convkit.convolve`."""
 
-    x: Array
+    x: Any
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
     axes: tuple[int, ...]
     work: np.dtype[Any]
     result: np.dtype[Any]
     boundary: tuple[str, ...]
     workers: int
-    out: Array | None
+    out: Any
+    place: Place
     device: str | None = None
 
-    def target(self) -> Array:
+    def target(self) -> Any:
         """Where to compute a result of the shape of x in the arithmetic's dtype: in `out` if it will do."""
-        return target_for(self.out, self.x.shape, self.work, self.x)
+        return self.place.target(self.out, self.shape, self.work)
 
-    def finish(self, values: Array) -> Array:
+    def finish(self, values: Any) -> Array:
         """Hand over what was computed, in the result's dtype, and in `out` if given."""
-        return finish(values, self.result, self.out)
+        return self.place.finish(values, self.result, self.out)
 
     def several(self, name: str, value: Any, convert: Callable[[Any, str], Any]) -> tuple[Any, ...]:
         """One value of an argument for each filtered axis."""
         return images.per_axis(value, name, len(self.axes), convert)
 
 
-def prepare(x: Any, boundary: Boundary, axes: Any, channel_axis: Any, workers: Any, out: Any, dtype: Any) -> Setting:
-    """Check the arguments that all filters have, before anything is computed or written."""
+def prepare(x: Any, boundary: Boundary, axes: Any, channel_axis: Any, workers: Any, out: Any, dtype: Any,
+            device: Any = None) -> Setting:
+    """Check the arguments that all filters have, before anything is computed or written; `x` is sent to `device`."""
     _unmasked(x)
-    s = images.samples(x, axes, channel_axis, dtype)
+    place = place_of(x, device)
+    there, s = place.samples(axes, channel_axis, dtype)
+    shape = s.array.shape
     names = normalize(boundary, len(s.axes))
     count = pool.resolve(workers)
     if out is not None:
-        out = checks.output(out, s.array.shape, s.result)
-    return Setting(s.array, s.axes, s.work, s.result, names, count, out)
+        out = place.output(out, shape, s.result)
+    return Setting(there, shape, s.array.dtype, s.axes, s.work, s.result, names, count, out, place)
 
 
 def prepare_anywhere(x: Any, boundary: Boundary, axes: Any, channel_axis: Any, workers: Any, out: Any, dtype: Any,
                      device: Any) -> Setting:
-    """As `prepare`, for filters that are convolutions and nothing else: they are computed where x lies, or on `device`."""
+    """As `prepare`, for filters that are one convolution and nothing else, which sends samples to `device` itself."""
     if not on_device(x, device):
         return prepare(x, boundary, axes, channel_axis, workers, out, dtype)
     _unmasked(x)
-    samples = place_of(x, device).samples(x)
+    samples = convolutions.place_of(x, device).samples(x)
     s = images.samples(getattr(samples, "stand_in", samples), axes, channel_axis, dtype)
-    return Setting(x if resident(x) else samples, s.axes, s.work, s.result, normalize(boundary, len(s.axes)),
-                   pool.resolve(workers), out, device)
+    return Setting(x if resident(x) else samples, s.array.shape, s.array.dtype, s.axes, s.work, s.result,
+                   normalize(boundary, len(s.axes)), pool.resolve(workers), out, Host(samples), device)
 
 
 def _unmasked(x: Any) -> None:
@@ -105,19 +112,19 @@ def _unmasked(x: Any) -> None:
 
 def real_only(s: Setting, what: str) -> None:
     """Refuse complex samples."""
-    if s.x.dtype.kind == "c":
-        raise TypeError(f"x has dtype {s.x.dtype}, and {what} of complex samples has no one meaning; give x.real, "
+    if s.dtype.kind == "c":
+        raise TypeError(f"x has dtype {s.dtype}, and {what} of complex samples has no one meaning; give x.real, "
                         "x.imag or abs(x)")
 
 
 def pair_only(s: Setting, what: str) -> None:
     """Refuse other than two axes to filter."""
     if len(s.axes) != 2:
-        raise ValueError(f"{what} has two axes, but {len(s.axes)} of x (shape {s.x.shape}) are to be filtered; name two with "
+        raise ValueError(f"{what} has two axes, but {len(s.axes)} of x (shape {s.shape}) are to be filtered; name two with "
                          "axes=(rows, columns), or say which holds channels with channel_axis=")
 
 
-def separable(s: Setting, taps: Sequence[Array | None], *, x: Array | None = None, out: Array | None = None,
+def separable(s: Setting, taps: Sequence[Array | None], *, x: Any = None, out: Any = None,
               dtype: np.dtype[Any] | None = None) -> Array:
     """Convolve x (or samples like it) along each filtered axis with its taps, None for an axis left alone.
 
@@ -137,25 +144,3 @@ def separable(s: Setting, taps: Sequence[Array | None], *, x: Array | None = Non
                                      out=out if last else None, dtype=kind if last else s.work, device=s.device)
         if last:
             return samples
-
-
-def square_root_of_squares(s: Setting, parts: Callable[[int, float, Array], Array], count: int) -> Array:
-    """Magnitude of `count` results, a few arrays at a time: ``parts(i, scale, target)`` writes one times `scale`."""
-    exponent = 0
-    if s.x.dtype.kind == "f":
-        most = max(float(np.fmax.reduce(s.x, axis=None)), -float(np.fmin.reduce(s.x, axis=None)))
-        exponent = math.frexp(most)[1] if math.isfinite(most) else 0
-    # Squares of numbers as these would be beyond the range of single precision; a power of two changes no digit.
-    exponent = 0 if -20 <= exponent <= 40 else exponent
-    total = parts(0, math.ldexp(1.0, -exponent), s.target())
-    part = None
-    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        total *= total
-        for i in range(1, count):
-            part = parts(i, math.ldexp(1.0, -exponent), np.empty_like(total) if part is None else part)
-            part *= part
-            total += part
-        np.sqrt(total, out=total)
-        if exponent:
-            total *= total.dtype.type(math.ldexp(1.0, exponent))
-    return s.finish(total)

@@ -12,10 +12,11 @@ import numpy as np
 from convkit._core import checks, images
 from convkit._core import workers as pool
 from convkit._core.boundary import Boundary, normalize
+from convkit._core.device import resident
 from convkit._core.typing import Array, ArrayLike, DTypeLike
 from convkit.engines.bilateral import bilateral as weigh
-from convkit.engines.rank import Window, rank
 from convkit.filters.passes import documented, prepare, real_only
+from convkit.filters.places import place_of
 
 # Samples of a window at most: counts and places are kept for each.
 MOST, MOST_WEIGHTS = 1 << 22, 100_000
@@ -42,9 +43,10 @@ def _members(footprint: Any, count: int) -> Array:
     return mask
 
 
+@documented
 def median(x: ArrayLike, size: int | Sequence[int] | None = None, *, footprint: ArrayLike | None = None,
            boundary: Boundary = "reflect", axes: int | Sequence[int] | None = None, channel_axis: int | None = None,
-           workers: int | None = None, out: Array | None = None) -> Array:
+           workers: int | None = None, out: Array | None = None, device: str | None = None) -> Array:
     """Replace each sample by the median of the window around it.
 
     The result keeps the dtype of x, unlike that of other filters: it holds samples of x. It is exact for any window.
@@ -69,7 +71,8 @@ def median(x: ArrayLike, size: int | Sequence[int] | None = None, *, footprint: 
     workers : int, optional
         Threads; by default as many as this process may use (see `convkit.set_workers`). The result does not depend on it.
     out : ndarray, optional
-        Where to put the result; of the shape and dtype of x. It may overlap x.
+        Where to put the result; of the shape and dtype of x. It may overlap x.@DEVICE@
+        There a window has an odd number of samples, 9 at most, such as 3 x 3, and no footprint.
 
     Returns
     -------
@@ -108,11 +111,10 @@ def median(x: ArrayLike, size: int | Sequence[int] | None = None, *, footprint: 
     """
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise TypeError("x is a masked array, and the median knows no masks; fill it with x.filled(...)")
-    samples = checks.numbers(x, "x")
+    place = place_of(x, device)
+    samples, where = place.samples(axes, channel_axis, None)[1][:2]
     if samples.dtype.kind == "c":
         raise TypeError(f"x has dtype {samples.dtype}, and complex numbers have no order; give x.real, x.imag or abs(x)")
-    samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
-    where = images.filter_axes(axes, samples.shape, channel_axis)
     names = normalize(boundary, len(where))
     count = pool.resolve(workers)
     if (size is None) == (footprint is None):
@@ -124,28 +126,19 @@ def median(x: ArrayLike, size: int | Sequence[int] | None = None, *, footprint: 
         raise ValueError(f"windows of {' x '.join(map(str, lengths))} samples are too large; at most {MOST:,} samples are "
                          "allowed")
     if out is not None:
-        out = checks.output(out, samples.shape, samples.dtype)
+        out = place.output(out, samples.shape, samples.dtype.newbyteorder("="))
     used = sorted((axis, i) for i, axis in enumerate(where) if lengths[i] > 1)
     if len(used) > 3:
         raise ValueError(f"windows longer than a sample lie along {len(used)} axes of x, which has shape {samples.shape}; "
                          "at most three are allowed: name them with axes=, the others are a batch")
     if not used:
-        result = samples.copy()
-    else:
-        order = [i for _, i in used]
-        if mask is not None:
-            rest = [i for i in range(mask.ndim) if i not in order]
-            mask = np.ascontiguousarray(mask.transpose(rest + order).reshape([lengths[i] for i in order]))
-        number = (math.prod(lengths) if mask is None else int(mask.sum())) // 2
-        windows = [Window(lengths[i] // 2, lengths[i] - 1 - lengths[i] // 2) for i in order]
-        direct = out is not None and out.flags.c_contiguous and out.flags.aligned and not np.may_share_memory(out, samples)
-        result = out if direct and out is not None else np.empty(samples.shape, samples.dtype)
-        rank(samples, windows, None if mask is None or mask.all() else mask, [names[i] for i in order],
-             [axis for axis, _ in used], number, result, count)
-    if out is None or out is result:
-        return result
-    out[...] = result
-    return out
+        return place.finish(place.copied(), samples.dtype.newbyteorder("="), out)
+    order = [i for _, i in used]
+    if mask is not None:
+        rest = [i for i in range(mask.ndim) if i not in order]
+        mask = np.ascontiguousarray(mask.transpose(rest + order).reshape([lengths[i] for i in order]))
+        mask = None if mask.all() else mask
+    return place.median([lengths[i] for i in order], mask, [names[i] for i in order], [axis for axis, _ in used], out, count)
 
 
 @documented
@@ -209,6 +202,8 @@ def bilateral(x: ArrayLike, sigma_space: float | Sequence[float], sigma_color: f
     >>> bilateral(step, 1.0, 3.0).round(1).tolist()
     [0.5, 0.5, 0.5, 0.7, 50.3, 50.5, 50.5, 50.5]
     """
+    if resident(x):
+        checks.numbers(x, "x")  # refuses them
     s = prepare(x, boundary, axes, channel_axis, workers, out, dtype)
     real_only(s, "a bilateral mean")
     sigmas = s.several("sigma_space", sigma_space, lambda value, name: images.number(value, name, above=0))

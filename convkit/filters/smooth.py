@@ -152,7 +152,7 @@ def box(x: ArrayLike, size: int | Sequence[int], *, boundary: Boundary = "reflec
 def difference_of_gaussians(x: ArrayLike, low_sigma: PerAxis, high_sigma: PerAxis | None = None, *, truncate: float = 4.0,
                             boundary: Boundary = "reflect", axes: int | Sequence[int] | None = None,
                             channel_axis: int | None = None, workers: int | None = None, out: Array | None = None,
-                            dtype: DTypeLike | None = None) -> Array:
+                            dtype: DTypeLike | None = None, device: str | None = None) -> Array:
     """Keep details between two sizes: smooth with two Gaussians, and subtract the wider from the narrower.
 
     Parameters
@@ -166,7 +166,7 @@ def difference_of_gaussians(x: ArrayLike, low_sigma: PerAxis, high_sigma: PerAxi
         opposite sign).
     truncate : float
         Where to cut the Gaussians, in standard deviations.
-    @COMMON@
+    @COMMON@@DEVICE@
 
     Returns
     -------
@@ -193,7 +193,7 @@ def difference_of_gaussians(x: ArrayLike, low_sigma: PerAxis, high_sigma: PerAxi
     >>> difference_of_gaussians([0.0, 0.0, 1.0, 0.0, 0.0], 0.5, 1.0).round(2).tolist()
     [-0.11, -0.14, 0.39, -0.14, -0.11]
     """
-    s = prepare(x, boundary, axes, channel_axis, workers, out, dtype)
+    s = prepare(x, boundary, axes, channel_axis, workers, out, dtype, device)
     low = s.several("low_sigma", low_sigma, lambda value, word: number(value, word, least=0))
     high = tuple(1.6 * value for value in low)
     if high_sigma is not None:
@@ -203,14 +203,15 @@ def difference_of_gaussians(x: ArrayLike, low_sigma: PerAxis, high_sigma: PerAxi
     narrow = gaussians(s, low, truncate=truncate, name="low_sigma")
     wide = gaussians(s, high, truncate=truncate, name="high_sigma")
     values = separable(s, narrow, out=s.target())
-    values -= separable(s, wide)
+    s.place.subtract(values, separable(s, wide))
     return s.finish(values)
 
 
 @documented
 def unsharp(x: ArrayLike, sigma: PerAxis = 1.0, amount: float = 1.0, *, truncate: float = 4.0,
             boundary: Boundary = "reflect", axes: int | Sequence[int] | None = None, channel_axis: int | None = None,
-            workers: int | None = None, out: Array | None = None, dtype: DTypeLike | None = None) -> Array:
+            workers: int | None = None, out: Array | None = None, dtype: DTypeLike | None = None,
+            device: str | None = None) -> Array:
     """Sharpen by adding what a Gaussian takes away: ``x + amount * (x - gaussian(x, sigma))``.
 
     Parameters
@@ -223,7 +224,7 @@ def unsharp(x: ArrayLike, sigma: PerAxis = 1.0, amount: float = 1.0, *, truncate
         How much to add; a negative one smooths.
     truncate : float
         Where to cut the Gaussian, in standard deviations.
-    @COMMON@
+    @COMMON@@DEVICE@
 
     Returns
     -------
@@ -246,10 +247,8 @@ def unsharp(x: ArrayLike, sigma: PerAxis = 1.0, amount: float = 1.0, *, truncate
     >>> unsharp([0.0, 0.0, 1.0, 1.0], 1.0, boundary="edge").round(2).tolist()
     [-0.06, -0.3, 1.3, 1.06]
     """
-    s = prepare(x, boundary, axes, channel_axis, workers, out, dtype)
-    factor = s.work.type(number(amount, "amount"))
+    s = prepare(x, boundary, axes, channel_axis, workers, out, dtype, device)
+    factor = number(amount, "amount")
     values = separable(s, gaussians(s, sigma, truncate=truncate), out=s.target())
-    np.subtract(s.x, values, out=values, dtype=s.work, casting="same_kind")
-    values *= factor
-    np.add(s.x, values, out=values, dtype=s.work, casting="same_kind")
+    s.place.sharpen(values, factor)
     return s.finish(values)

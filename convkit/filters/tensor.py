@@ -8,11 +8,12 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
-from convkit._core import checks
 from convkit._core.boundary import Boundary
+from convkit._core.device import resident
 from convkit._core.typing import Array, ArrayLike, DTypeLike
 from convkit.filters.designs import DIFFERENCE, SMOOTH
 from convkit.filters.passes import documented, prepare, real_only, separable
+from convkit.filters.places import place_of
 from convkit.filters.smooth import PerAxis, gaussians
 
 # Matrices whose eigenvalues are found at a time.
@@ -25,7 +26,7 @@ class StructureTensor:
 
     Attributes
     ----------
-    elements : ndarray, shape k, then that of x
+    elements : ndarray, shape (k, *x.shape)
         The k = n (n + 1) / 2 different elements of the symmetric matrix of n filtered axes, row by row: in an image
         those of (rows, rows), (rows, columns) and (columns, columns).
     ndim : int
@@ -50,11 +51,14 @@ class StructureTensor:
         NaN where an element is not finite.
         """
         if self.ndim == 1:
-            return self.elements.copy()
+            place = place_of(self.elements)
+            copy = place.copied()
+            return place.finish(copy, copy.dtype, None)
         if self.ndim == 2:
-            middle = (self.elements[0] + self.elements[2]) / 2
-            half = np.hypot(self.elements[2] - self.elements[0], 2 * self.elements[1]) / 2
-            return np.stack([middle + half, middle - half])
+            return place_of(self.elements).eigenvalues()
+        if resident(self.elements):
+            raise ValueError(f"eigenvalues for {self.ndim} filtered axes are not computed on a CUDA device; fetch the "
+                             f"elements, and ask StructureTensor(elements, {self.ndim})")
         flat = self.elements.reshape(len(self.elements), -1)
         values = np.empty((self.ndim, flat.shape[1]), flat.dtype)
         pairs = list(combinations_with_replacement(range(self.ndim), 2))
@@ -79,10 +83,7 @@ class StructureTensor:
             If not two axes were filtered.
         """
         self._of_images("coherence")
-        total = self.elements[0] + self.elements[2]
-        most = np.hypot(self.elements[2] - self.elements[0], 2 * self.elements[1])
-        strength: Array = np.divide(most, total, out=np.zeros_like(total), where=total != 0)
-        return strength
+        return place_of(self.elements).coherence()
 
     def orientation(self) -> Array:
         """Direction of the greatest variation in radians, from -pi/2 to pi/2; lines run across it.
@@ -95,9 +96,7 @@ class StructureTensor:
             If not two axes were filtered.
         """
         self._of_images("orientation")
-        angle: Array = np.arctan2(2 * self.elements[1], self.elements[2] - self.elements[0])
-        angle /= 2
-        return angle
+        return place_of(self.elements).orientation()
 
     def _of_images(self, what: str) -> None:
         if self.ndim != 2:
@@ -108,7 +107,8 @@ class StructureTensor:
 @documented
 def structure_tensor(x: ArrayLike, sigma: PerAxis = 1.0, *, truncate: float = 4.0, boundary: Boundary = "reflect",
                      axes: int | Sequence[int] | None = None, channel_axis: int | None = None, workers: int | None = None,
-                     out: Array | None = None, dtype: DTypeLike | None = None) -> StructureTensor:
+                     out: Array | None = None, dtype: DTypeLike | None = None,
+                     device: str | None = None) -> StructureTensor:
     """Average the products of the derivatives around every sample: direction and strength of what varies there.
 
     Parameters
@@ -119,7 +119,7 @@ def structure_tensor(x: ArrayLike, sigma: PerAxis = 1.0, *, truncate: float = 4.
         Standard deviation of the Gaussian that averages, in samples, one for all axes or one per axis.
     truncate : float
         Where to cut that Gaussian, in standard deviations.
-    @COMMON@
+    @COMMON@@DEVICE@
 
     Returns
     -------
@@ -151,28 +151,24 @@ def structure_tensor(x: ArrayLike, sigma: PerAxis = 1.0, *, truncate: float = 4.
     >>> tensor.coherence()[20, 20].round(3), np.degrees(tensor.orientation()[20, 20]).round(1)
     (np.float64(1.0), np.float64(45.0))
     """
-    s = prepare(x, boundary, axes, channel_axis, workers, None, dtype)
+    s = prepare(x, boundary, axes, channel_axis, workers, None, dtype, device)
     real_only(s, "a structure tensor")
     if s.result.kind in "iu":
         raise TypeError(f"dtype={s.result} cannot hold the elements of a tensor; give a floating-point one")
     taps = gaussians(s, sigma, truncate=truncate)
     n = len(s.axes)
     pairs = list(combinations_with_replacement(range(n), 2))
-    shape = (len(pairs), *s.x.shape)
+    shape = (len(pairs), *s.shape)
     if out is not None:
-        out = checks.output(out, shape, s.result)
-    usable = out is not None and out.flags.c_contiguous and out.dtype == s.work and not np.may_share_memory(out, s.x)
-    elements = out if out is not None and usable else np.empty(shape, s.work)
+        out = s.place.output(out, shape, s.result)
+    values = s.place.target(out, shape, s.work)
+    elements = s.place.items(values)
     # The derivatives wait where their squares will be; the squares come last.
     slopes = [elements[pairs.index((i, i))] for i in range(n)]
     for i, slope in enumerate(slopes):
         separable(s, [DIFFERENCE if a == i else SMOOTH for a in range(n)], out=slope)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        for element, (i, j) in zip(elements, pairs, strict=True):
-            if i != j:
-                np.multiply(slopes[i], slopes[j], out=element)
-        for slope in slopes:
-            slope *= slope
-    for element in elements:
-        separable(s, taps, x=element, out=element)
-    return StructureTensor(s._replace(out=out).finish(elements), n)
+    product = s.place.empty(s.shape, s.work)
+    for i, j in sorted(pairs, key=lambda pair: pair[0] == pair[1]):
+        s.place.multiply(slopes[i], slopes[j], product)
+        separable(s, taps, x=s.place.given(product), out=elements[pairs.index((i, j))])
+    return StructureTensor(s.place.finish(values, s.result, out), n)

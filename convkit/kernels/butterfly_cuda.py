@@ -65,9 +65,15 @@ def stages(length: int, radices: Sequence[int]) -> list[tuple[int, int, int]]:
     return found
 
 
-def _radix(work: Any, radix: int) -> Any:
-    """A transform of `radix` numbers in registers: that of frequency i is left at ``i // 2 + radix // 2 * (i % 2)`` for 8."""
+def butterfly(work: Any, radix: int) -> Any:
+    """A transform of 2, 4 or 8 numbers in registers; of 8 the frequency i is left at ``i // 2 + 4 * (i % 2)``."""
     half = np.dtype(work).type(np.sqrt(0.5))
+
+    @cuda_helper
+    def two(re, im, o):
+        ar, ai = re[0] - re[1], im[0] - im[1]
+        re[0], im[0] = re[0] + re[1], im[0] + im[1]
+        re[1], im[1] = ar, ai
 
     @cuda_helper
     def four(re, im, o):
@@ -92,7 +98,7 @@ def _radix(work: Any, radix: int) -> Any:
         four(re, im, 0)
         four(re, im, 4)
 
-    return four if radix == 4 else eight
+    return {2: two, 4: four, 8: eight}[radix]
 
 
 def twiddles(length: int, radices: Sequence[int]) -> Array:
@@ -146,7 +152,7 @@ def _stage(sweep: Sweep, number: Any, work: Any, radix: int, apart: int, first: 
     butterflies = length // radix
     several = butterflies.bit_length() - 1
     total = lines * butterflies
-    transform = _radix(work, radix)
+    transform = butterfly(work, radix)
     far = apart + (apart >> GAP)
     # Numbers four apart are no multiple of 8 numbers apart.
     odd = 1 if apart == 4 else 0
@@ -208,7 +214,7 @@ def _middle(sweep: Sweep, number: Any, work: Any, radix: int, each: bool) -> Any
     butterflies = length // radix
     several = butterflies.bit_length() - 1
     total = lines * butterflies
-    transform = _radix(work, radix)
+    transform = butterfly(work, radix)
     own = 2 * length if each else 0
 
     @cuda_helper

@@ -12,7 +12,8 @@ import numpy as np
 
 from convkit._core.gpu import SIMULATED, cuda
 from convkit._core.jit import cuda_helper, cuda_kernel
-from convkit.kernels.simd_cuda import VECTOR, copy_vector
+from convkit.kernels.simd_cuda import VECTOR, copy_vector, fetch_vector, fetched
+from convkit.kernels.slide_cuda import slide
 
 # How samples away from the edges are read: converted from another dtype, as they are, or 16 bytes at a time.
 READS = ("converted", "numbers", "vectors")
@@ -21,10 +22,10 @@ SIZES = ("depth of out", "tiles down", "rows of x", "columns of x", "planes of t
          "pitch of samples in shared memory", "rows of taps at a time", "columns of taps at a time", "samples before the rows",
          "samples before the columns", "rows of out", "columns of out", "where the sources beyond the rows begin",
          "and those beyond the columns", "planes of x", "samples before the planes")
-# Registers of a thread, by the bytes of a number: three blocks of 256 threads in single precision and two in double then have
-# room side by side. With 64 and 80 some of them spill.
-REGISTERS = {4: 80, 8: 112, 16: 128}
-i32 = np.int32
+# Registers of a thread, by the bytes of a number: four blocks of 128 threads have room side by side, three for complex
+# numbers and integers. With fewer some of them spill.
+REGISTERS = {4: 128, 8: 160, 16: 128}
+i32, u32, u64 = np.int32, np.uint32, np.uint64
 
 
 @cuda_helper
@@ -40,7 +41,7 @@ def source_of(p, n, ahead, sources, first):
 
 
 class Tile(NamedTuple):
-    """A block of `lanes` x `warps` threads, each with `rows` x `columns` results, its columns `lanes` apart."""
+    """A block of `lanes` x `warps` threads, each with `rows` x `columns` neighbouring results: a vector of columns."""
 
     lanes: int
     warps: int
@@ -63,9 +64,9 @@ class Tile(NamedTuple):
         return self.lanes, self.warps
 
     def pitch(self, taps: int, step: int, size: int) -> int:
-        """Numbers of `size` bytes in a row of samples in shared memory: a vector may begin before the first one needed."""
+        """Numbers of `size` bytes in a row of samples in shared memory, in whole vectors: from the one that holds the first."""
         vector = VECTOR // size
-        return (self.wide + (taps - 1) * step + 2 * (vector - 1)) // vector * vector
+        return self.wide + (vector - 1 + (taps - 1) * step) // vector * vector + vector
 
     def shared(self, taps: tuple[int, int], step: int, size: int) -> int:
         """Bytes of shared memory for a tile of samples, and rows and columns of taps."""
@@ -88,10 +89,17 @@ def correlate_body(tile, work, reads):
     from numba import from_dtype
 
     lanes, warps, rows, columns = tile
-    high, wide, held = tile.high, tile.wide, rows * columns
+    high, wide, held, threads = tile.high, tile.wide, rows * columns, lanes * warps
+    # A window holds as many samples of a row as the taps of one vector meet.
     vector = VECTOR // np.dtype(work).itemsize
+    across = 2 * vector if vector > 1 else 1
+    room = rows * across
+    if columns != vector:
+        raise ValueError(f"{columns} columns of results; a vector has {vector} numbers")
     number = from_dtype(np.dtype(work))
-    in_place, by_vectors = reads != "converted", reads == "vectors"
+    in_place, by_vectors = reads == "numbers", reads == "vectors"
+
+    turn, full_turn = (slide(rows, work, full) for full in (False, True))
 
     def correlate(x, beyond, w, out, sizes):
         # What is cast to 32 bits takes one register, and not two: with sums of 64 bits a block needs twice as many.
@@ -109,44 +117,58 @@ def correlate_body(tile, work, reads):
         tx, ty = i32(cuda.threadIdx.x), i32(cuda.threadIdx.y)
         x0 = i32(cuda.blockIdx.x * wide)
         panel = i32((high + most_rows - 1) * pitch)
-        fill = w[kd * kh * kw]
         sums = cuda.local.array(held, number)
-        window = cuda.local.array(held, number)
-        # A grid has no more than 65535 blocks in these directions.
-        for z in range(i32(cuda.blockIdx.z), depth, i32(cuda.gridDim.z)):
-            for tile_y in range(i32(cuda.blockIdx.y), down, i32(cuda.gridDim.y)):
+        window = cuda.local.array(room, number)
+        # A grid has no more than 65535 blocks in these directions. How often a range with such a step goes on takes a division.
+        z = i32(cuda.blockIdx.z)
+        while z < depth:
+            tile_y = i32(cuda.blockIdx.y)
+            while tile_y < down:
                 y0 = i32(tile_y * high)
                 for i in range(held):
                     sums[i] = 0
                 for dz in range(kd):
                     source = source_of(i32(z + dz - before_z), planes, ahead_z, beyond, zero)
-                    for top in range(zero, kh, most_rows):
+                    top = zero
+                    while top < kh:
                         tap_rows = i32(min(most_rows, i32(kh - top)))
                         n_rows = i32(min(i32(high), i32(out_height - y0)) + tap_rows - 1)
                         first_y = i32(y0 + top - before_y)
-                        for left in range(zero, kw, most_columns):
+                        left = zero
+                        while left < kw:
                             tap_columns = i32(min(most_columns, i32(kw - left)))
                             n_columns = i32(min(i32(wide), i32(out_width - x0)) + (tap_columns - 1) * step)
                             first_x = i32(x0 + left * step - before_x)
-                            shift = zero
+                            # From the multiple of 16 bytes before the first sample on.
+                            shift = i32(first_x & (vector - 1)) if by_vectors else zero
                             cuda.syncthreads()
                             inside = source >= 0 and first_y >= 0 and i32(first_y + n_rows) <= height
                             inside = inside and first_x >= 0 and i32(first_x + n_columns) <= width
                             if by_vectors and inside:
-                                # From the multiple of 16 bytes before the first sample on.
-                                shift = i32(first_x & (vector - 1))
-                                groups = i32((shift + n_columns + vector - 1) // vector)
+                                several = i32(u32(shift + n_columns + vector - 1) // u32(vector))
                                 start = (source * height + first_y) * np.int64(width) + first_x - shift
-                                for row in range(ty, n_rows, i32(warps)):
-                                    for group in range(tx, groups, i32(lanes)):
-                                        copy_vector(x, np.uint64(start + row * width + group * vector), shared,
-                                                    np.uint32(row * pitch + group * vector))
+                                # This thread's are its own vector and those of a whole block further on, row after row.
+                                rank = u32(ty * lanes + tx)
+                                row, group = i32(rank // u32(several)), i32(rank % u32(several))
+                                more_rows, more_groups = i32(u32(threads) // u32(several)), i32(u32(threads) % u32(several))
+                                start += row * np.int64(width) + group * vector
+                                place = i32(row * pitch + group * vector)
+                                while row < n_rows:
+                                    fetch_vector(x, u64(start), shared, u32(place))
+                                    row, group = i32(row + more_rows), i32(group + more_groups)
+                                    start += more_rows * np.int64(width) + more_groups * vector
+                                    place = i32(place + more_rows * pitch + more_groups * vector)
+                                    if group >= several:
+                                        row, group = i32(row + 1), i32(group - several)
+                                        start += i32(width - several * vector)
+                                        place = i32(place + pitch - several * vector)
                             elif in_place and inside:
                                 start = (source * height + first_y) * np.int64(width) + first_x
                                 for row in range(ty, n_rows, i32(warps)):
                                     for column in range(tx, n_columns, i32(lanes)):
                                         shared[np.uint32(row * pitch + column)] = x[np.uint64(start + row * width + column)]
                             else:
+                                fill = w[u32(i32(kd * kh * kw))]
                                 for row in range(ty, n_rows, i32(warps)):
                                     source_y = source_of(i32(first_y + row), height, ahead_y, beyond, first_row)
                                     start = (source * height + source_y) * np.int64(width)
@@ -155,35 +177,62 @@ def correlate_body(tile, work, reads):
                                         value = fill
                                         if source >= 0 and source_y >= 0 and source_x >= 0:
                                             value = number(x[np.uint64(start + source_x)])
-                                        shared[np.uint32(row * pitch + column)] = value
+                                        shared[np.uint32(row * pitch + shift + column)] = value
                             for row in range(ty, tap_rows, i32(warps)):
                                 tap = i32((dz * kh + top + row) * kw + left)
                                 for column in range(tx, tap_columns, i32(lanes)):
                                     shared[np.uint32(panel + row * tap_columns + column)] = w[np.uint32(tap + column)]
+                            if by_vectors:
+                                fetched()
                             cuda.syncthreads()
-                            for kx in range(tap_columns):
-                                # Samples of `rows` neighbouring rows stay in registers, one of them new for every row of taps.
-                                place = i32(ty * rows * pitch + shift + tx + kx * step)
+                            kx = zero
+                            while kx < tap_columns:
+                                # Taps that meet samples from the same vector on: those from `near` to `far` of its numbers.
+                                place = i32(shift + kx * step)
+                                near = i32(place & (vector - 1))
+                                taken = i32(min(i32(vector - near), i32(tap_columns - kx))) if step == 1 else i32(1)
+                                far = i32(near + taken)
+                                at_place = u64(i32(ty * rows * pitch + place - near + tx * vector))
+                                # Samples of `rows` neighbouring rows stay in registers, one row new for every row of taps.
                                 for r in range(rows - 1):
-                                    for c in range(columns):
-                                        window[c * rows + r] = shared[np.uint32(place + lanes * c)]
-                                    place = i32(place + pitch)
-                                at = i32(panel + kx)
+                                    copy_vector(shared, at_place, window, u32(r * across))
+                                    if far > 1:
+                                        copy_vector(shared, at_place + u64(vector), window, u32(r * across + vector))
+                                    at_place += u64(pitch)
+                                at, apart = u64(i32(panel + kx - near)), u64(tap_columns)
                                 for dy in range(zero, tap_rows, i32(rows)):
-                                    for j in range(rows):
-                                        if i32(dy + j) < tap_rows:
-                                            tap = shared[np.uint32(at)]
-                                            at = i32(at + tap_columns)
-                                            for c in range(columns):
-                                                window[c * rows + (j + rows - 1) % rows] = shared[np.uint32(place + lanes * c)]
-                                                for r in range(rows):
-                                                    sums[c * rows + r] += tap * window[c * rows + (r + j) % rows]
-                                            place = i32(place + pitch)
-                for r in range(rows):
-                    y = i32(y0 + ty * rows + r)
-                    for c in range(columns):
-                        column = i32(x0 + tx + lanes * c)
-                        if y < out_height and column < out_width:
-                            out[np.uint64((z * out_height + y) * np.int64(out_width) + column)] = sums[c * rows + r]
+                                    rest = i32(tap_rows - dy)
+                                    if taken == vector:
+                                        full_turn(shared, at_place, u64(pitch), at, apart, near, far, rest, sums, window)
+                                    else:
+                                        turn(shared, at_place, u64(pitch), at, apart, near, far, rest, sums, window)
+                                    at_place += u64(i32(rows * pitch))
+                                    at += u64(i32(rows * tap_columns))
+                                kx = i32(kx + taken)
+                            left = i32(left + most_columns)
+                        top = i32(top + most_rows)
+                y, column = i32(y0 + ty * rows), i32(x0 + tx * vector)
+                if by_vectors and i32(out_width & (vector - 1)) == 0:
+                    start = (z * out_height + y) * np.int64(out_width) + column
+                    left = i32(out_height - y) if column < out_width else zero
+                    for r in range(rows):
+                        if r < left:
+                            copy_vector(sums, u32(r * columns), out, u64(start))
+                        start += out_width
+                else:
+                    # Through shared memory, so that neighbours write neighbours.
+                    cuda.syncthreads()
+                    for r in range(rows):
+                        copy_vector(sums, u32(r * columns), shared, u32(i32(i32(ty * rows + r) * wide + tx * vector)))
+                    cuda.syncthreads()
+                    for r in range(rows):
+                        y = i32(y0 + ty * rows + r)
+                        for c in range(columns):
+                            column = i32(x0 + tx + lanes * c)
+                            if y < out_height and column < out_width:
+                                out[u64((z * out_height + y) * np.int64(out_width) + column)] = \
+                                    shared[u32(i32(i32(ty * rows + r) * wide + tx + lanes * c))]
+                tile_y = i32(tile_y + cuda.gridDim.y)
+            z = i32(z + cuda.gridDim.z)
 
     return correlate

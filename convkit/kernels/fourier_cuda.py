@@ -14,6 +14,7 @@ import numpy as np
 
 from convkit._core.gpu import cuda
 from convkit._core.jit import cuda_helper, cuda_kernel
+from convkit.kernels.between_cuda import copies
 from convkit.kernels.butterfly_cuda import GAP, Sweep, steps, twiddles
 from convkit.kernels.correlate_cuda import source_of
 
@@ -345,9 +346,9 @@ def columns_body(sweep, work, radices, step):
     from numba import from_dtype
 
     real = from_dtype(np.dtype(work))
-    length, lines, threads = sweep
-    pitch, plane = sweep.pitch, sweep.plane
+    length, lines, _ = sweep
     transform = getattr(steps(sweep, work, radices, True), step)
+    fetch, store = copies(sweep, work)
     begin = twiddles(length, radices).size
 
     def columns(between, tables, inner, size):
@@ -357,16 +358,9 @@ def columns_body(sweep, work, radices, step):
         outer = i32(cuda.blockIdx.x // many)
         column = i32((i32(cuda.blockIdx.x) - outer * many) * lines)
         start = outer * np.int64(length) * inner + column
-        for i in range(rank, i32(lines * length), i32(threads)):
-            line, p = i32(i % lines), i32(i // lines)
-            at, there = np.uint32(line * pitch + p + (p >> GAP)), np.uint64(start + np.int64(p) * inner + line)
-            shared[at], shared[at + np.uint32(plane)] = between[there], between[there + np.uint64(size)]
-        cuda.syncthreads()
+        fetch(between, shared, start, inner, size, rank)
         transform(shared, tables, begin + column * (2 * length), rank)
-        for i in range(rank, i32(lines * length), i32(threads)):
-            line, p = i32(i % lines), i32(i // lines)
-            at, there = np.uint32(line * pitch + p + (p >> GAP)), np.uint64(start + np.int64(p) * inner + line)
-            between[there], between[there + np.uint64(size)] = shared[at], shared[at + np.uint32(plane)]
+        store(between, shared, start, inner, size, rank)
 
     return columns
 

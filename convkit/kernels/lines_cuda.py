@@ -9,7 +9,11 @@ import numpy as np
 
 from convkit._core.gpu import cuda
 from convkit._core.jit import cuda_kernel
-from convkit.kernels.correlate_cuda import REGISTERS, i32, source_of
+from convkit.kernels.correlate_cuda import i32, source_of
+
+# Registers of a thread, by the bytes of a number: three blocks of 256 threads in single precision and two in double then have
+# room side by side. With 64 and 80 some of them spill.
+REGISTERS = {4: 80, 8: 112, 16: 128}
 
 
 class Lines(NamedTuple):

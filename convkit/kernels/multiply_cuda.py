@@ -21,8 +21,8 @@ from convkit.kernels.simd_cuda import VECTOR, copy_vector
 CORRELATE, PRODUCTS = ("weights", "pixels"), ("results", "taps")
 # Registers of a thread: two blocks of 256 threads have room side by side.
 REGISTERS = 128
-# Products between two tests for the end of a panel.
-AT_ONCE = 2
+# Products between two tests for the end of a panel, by the bytes of a number: with two, double precision spills registers.
+AT_ONCE = {4: 2, 8: 1}
 # A position that no axis reaches, nor any tap from it.
 NOWHERE = -(1 << 30)
 i32, u32, u64 = np.int32, np.uint32, np.uint64
@@ -129,7 +129,7 @@ def multiply_body(tile, work, form):
     high, wide, threads = tile.high, tile.wide, tile.threads
     correlates, products = form == CORRELATE, form == PRODUCTS
     a_across, b_across = form[0] == "across", form[1] == "across"
-    number = from_dtype(np.dtype(work))
+    number, at_once = from_dtype(np.dtype(work)), AT_ONCE[np.dtype(work).itemsize]
     vector = VECTOR // np.dtype(work).itemsize
     pitch_a, pitch_b = high + vector, wide + vector
     held, size_a, size_b = rows * columns, depth * pitch_a, depth * pitch_b
@@ -226,9 +226,9 @@ def multiply_body(tile, work, form):
                     panel_b[u64(i32(k_lane * pitch_b + k_warp)) + u64(j * (threads // depth))] = value
                     at = i32(at + (threads // depth) * b_pitch)
             cuda.syncthreads()
-            for k in range(zero, i32(min(i32(depth), i32(last - k0))), i32(AT_ONCE)):
+            for k in range(zero, i32(min(i32(depth), i32(last - k0))), i32(at_once)):
                 place_a, place_b = u64(i32(k * pitch_a + ty * vector)), u64(i32(k * pitch_b + tx * vector))
-                for j in range(AT_ONCE):
+                for j in range(at_once):
                     for i in range(vectors_a):
                         copy_vector(panel_a, place_a + u64(j * pitch_a + i * down * vector), some_a, u32(i * vector))
                     for i in range(vectors_b):

@@ -34,15 +34,17 @@ def thread_place(depth, height):
     return i32(plane), i32(rest - plane * u32(depth)), i32(u32(row) - rest * u32(height)), column, row
 
 
-def max_windows_body(dtype, taps, stride, padding, dilation):
+def max_windows_body(dtype, taps, stride, padding, dilation, beyond):
     """The plain function of the kernel ``(x, codes, out, planes, sizes)``: largest samples, and the numbers of their taps.
 
-    ``sizes`` = shape of a plane, windows along each axis. Taps and distances are known to the compiler: it divides by none.
+    ``sizes`` = shape of a plane, windows along each axis. Taps and distances are known to the compiler, and along which axes
+    some taps lie `beyond` the samples: it divides by none, and looks only there.
     """
     from numba import from_dtype
 
     number = from_dtype(np.dtype(dtype))
     (kd, kh, kw), (sd, sh, sw), (pd, ph, pw), (dd, dh, dw) = taps, stride, padding, dilation
+    over_z, over_y, over_x = beyond
 
     def kernel(x, codes, out, planes, sizes):
         depth, height, width = i32(sizes[0]), i32(sizes[1]), i32(sizes[2])
@@ -53,16 +55,16 @@ def max_windows_body(dtype, taps, stride, padding, dilation):
         best, code, fresh = number(0), i32(0), True
         for kz in range(kd):
             in_z = i32(along(z, sd, kz * dd) - pd)
-            if in_z < 0 or in_z >= depth:
+            if over_z and u32(in_z) >= u32(depth):  # what is below 0 is above all others
                 continue
             for ky in range(kh):
                 in_y = i32(along(y, sh, ky * dh) - ph)
-                if in_y < 0 or in_y >= height:
+                if over_y and u32(in_y) >= u32(height):
                     continue
                 base = i32(along(along(p, depth, in_z), height, in_y) * width)
                 for kx in range(kw):
                     in_x = i32(along(i, sw, kx * dw) - pw)
-                    if in_x < 0 or in_x >= width:
+                    if over_x and u32(in_x) >= u32(width):
                         continue
                     value = x[u32(base + in_x)]
                     if fresh or value > best or value != value:
@@ -79,7 +81,10 @@ def max_gradient_body(dtype, taps, stride, padding, dilation):
     from numba import from_dtype
 
     number = from_dtype(np.dtype(dtype))
-    (kd, kh, kw), (sd, sh, sw), (pd, ph, pw), (dd, dh, dw) = taps, stride, padding, dilation
+    (_, kh, kw), (sd, sh, sw), (pd, ph, pw), (dd, dh, dw) = taps, stride, padding, dilation
+    # How far the last tap lies from the first, and how many windows may hold a sample.
+    far_z, far_y, far_x = ((k - 1) * d for k, d in zip(taps, dilation, strict=True))
+    many_z, many_y, many_x = far_z // sd + 1, far_y // sh + 1, far_x // sw + 1
 
     def kernel(g, codes, out, planes, sizes):
         deep, high, wide = i32(sizes[3]), i32(sizes[4]), i32(sizes[5])
@@ -89,18 +94,22 @@ def max_gradient_body(dtype, taps, stride, padding, dilation):
         # Where the samples lie in windows that begin at 0: none is negative.
         z, y, i_x = u32(z + pd), u32(y + ph), u32(i + pw)
         total = number(0)
-        for wz in range(first_window(z, (kd - 1) * dd, sd), min(deep, i32(z // u32(sd)) + i32(1))):
-            apart_z = u32(z - wz * u32(sd))
-            for wy in range(first_window(y, (kh - 1) * dh, sh), min(high, i32(y // u32(sh)) + i32(1))):
-                apart_y = u32(y - wy * u32(sh))
-                if apart_z % u32(dd) or apart_y % u32(dh):
+        for j in range(many_z):
+            wz, tap_z = window_of(z, i32(many_z - 1 - j), sd)
+            if wz >= u32(deep) or tap_z > u32(far_z) or tap_z % u32(dd):
+                continue
+            for k in range(many_y):
+                wy, tap_y = window_of(y, i32(many_y - 1 - k), sh)
+                if wy >= u32(high) or tap_y > u32(far_y) or tap_y % u32(dh):
                     continue
-                line = along(along(i32(apart_z // u32(dd)), kh, i32(apart_y // u32(dh))), kw, i32(0))
-                base = i32(along(along(p, deep, wz), high, wy) * wide)
-                for wx in range(first_window(i_x, (kw - 1) * dw, sw), min(wide, i32(i_x // u32(sw)) + i32(1))):
-                    apart_x = u32(i_x - wx * u32(sw))
-                    at = u32(base + wx)
-                    if apart_x % u32(dw) == 0 and i32(codes[at]) == i32(line + i32(apart_x // u32(dw))):
+                line = along(along(i32(tap_z // u32(dd)), kh, i32(tap_y // u32(dh))), kw, i32(0))
+                base = i32(along(along(p, deep, i32(wz)), high, i32(wy)) * wide)
+                for m in range(many_x):
+                    wx, tap_x = window_of(i_x, i32(many_x - 1 - m), sw)
+                    if wx >= u32(wide) or tap_x > u32(far_x) or tap_x % u32(dw):
+                        continue
+                    at = u32(base + i32(wx))
+                    if i32(codes[at]) == i32(line + i32(tap_x // u32(dw))):
                         total += g[at]
         out[u32(along(row, i32(sizes[2]), i))] = total
 
@@ -108,9 +117,13 @@ def max_gradient_body(dtype, taps, stride, padding, dilation):
 
 
 @cuda_helper
-def first_window(i, span, stride):
-    """The first window that may hold a sample; `span` is how far the last tap lies from the first."""
-    return i32(0) if i <= span else i32(u32(i - span + stride - 1) // u32(stride))
+def window_of(i, back, stride):
+    """The window that begins `back` windows before the last one that may hold a sample, and how far the sample is from there.
+
+    A window before the first has a number above all others.
+    """
+    last = u32(i // u32(stride))
+    return u32(i32(i32(last) - back)), u32(u32(i - u32(last * u32(stride))) + u32(back) * u32(stride))
 
 
 def max_pairs_body(dtype):
@@ -236,6 +249,17 @@ def mean_gradient_body(dtype):
         out[u32(along(row, width, i))] = total
 
     return kernel
+
+
+def spots_body(codes, steps, firsts, out):
+    """Write where the samples lie in their planes whose taps have these codes: first taps of windows, and steps from there."""
+    i = cuda.grid(1)
+    if i < out.size:
+        i = u32(i)
+        out[np.uint64(i)] = firsts[np.uint64(u32(i % u32(firsts.size)))] + steps[np.uint64(codes[np.uint64(i)])]
+
+
+spots = cuda_kernel(spots_body)
 
 
 @cache

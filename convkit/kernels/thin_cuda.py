@@ -1,7 +1,7 @@
 """Sobel's gradient and the suppression of what is no maximum, on a CUDA device; the same roundings as `thin` and `trace`.
 
 A tile of a smoothed image (one pixel more on every side) lies in shared memory, with the magnitudes of it and of its
-neighbours; or two derivatives are given. Of volumes magnitudes lie in memory, and gradients are taken where they are needed.
+neighbours; or two derivatives are given.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from convkit.kernels.trace import BINS, SHIFT
 
 # Registers of a thread: four blocks of 256 have room side by side.
 REGISTERS = 64
+# Magnitudes that a thread counts.
+EACH = 16
 
 
 def product_of(dtype):
@@ -85,17 +87,18 @@ def _rules(dtype):
 
 
 @cache
-def thin(patch, dtype, straight, given, stored):
+def thin(patch, dtype, straight, given, stored, masked):
     """Kernel that marks the edges of an image, or whose magnitudes are `stored`; see `thin_body`."""
-    return cuda_kernel(thin_body(patch, dtype, straight, given, stored), REGISTERS)
+    return cuda_kernel(thin_body(patch, dtype, straight, given, stored, masked), REGISTERS)
 
 
-def thin_body(patch, dtype, straight, given, stored):
-    """The plain function of the kernel ``(first, second, low, high, lengths, marks, labels, sizes)``, a tile per block.
+def thin_body(patch, dtype, straight, given, stored, masked):
+    """The plain function of the kernel ``(first, second, low, high, lengths, valid, marks, labels, sizes)``, a tile per block.
 
     `first` is the smoothed image, with one pixel more on every side; or it and `second` are derivatives that are `given`.
     Magnitudes, sums of absolute derivatives if `straight`, are `stored` in `lengths`; or maxima from `low` on are marked,
-    strong ones from `high` on, and joined within the tile as in `link_cuda`. `sizes` = (rows, columns, tiles across).
+    strong ones from `high` on, and joined within the tile as in `link_cuda`; of a `masked` image those that are `valid`.
+    `sizes` = (rows, columns, tiles across).
     """
     from numba import from_dtype, types
 
@@ -107,7 +110,7 @@ def thin_body(patch, dtype, straight, given, stored):
     size, pitch, pitch_e = patch.size, wide + 2, wide + 4
     base = 0 if given else (rows + 4) * pitch_e
 
-    def thin(first, second, low, high, lengths, marks, labels, sizes):
+    def thin(first, second, low, high, lengths, valid, marks, labels, sizes):
         height, width = i32(sizes[0]), i32(sizes[1])
         shared = cuda.shared.array(0, kind)
         near = cuda.shared.array(size, types.int32)
@@ -161,7 +164,7 @@ def thin_body(patch, dtype, straight, given, stored):
                 mark = 0
                 enough = magnitude > low if straight else magnitude >= low
                 inner = straight or (y > 0 and y < i32(height - 1) and x > 0 and x < i32(width - 1))
-                if enough and inner:
+                if enough and inner and (not masked or valid[np.uint64(y * np.int64(width) + x)] != 0):
                     if given:
                         place = y * np.int64(width) + x
                         dy, dx = kind(first[np.uint64(place)]), kind(second[np.uint64(place)])
@@ -179,10 +182,11 @@ def thin_body(patch, dtype, straight, given, stored):
     return thin
 
 
-def count_body(dtype):
-    """The plain function of the kernel ``(lengths, counts, sizes)``: magnitudes counted by the leading bits of a float32.
+def count_body(dtype, masked):
+    """The plain function of the kernel ``(lengths, valid, counts, sizes)``: magnitudes counted by leading bits of a float32.
 
-    `sizes` = (columns, rows of a band, rows from one to the next): only the rows of bands are counted.
+    `sizes` = (columns, rows of a band, rows from one to the next): only the rows of bands are counted, and where they are
+    `masked` only what is `valid`.
     """
     from numba import from_dtype, types
 
@@ -190,24 +194,34 @@ def count_body(dtype):
     bins, shift = i32(BINS), i32(SHIFT)
     single = kind == types.float32
 
-    def count(lengths, counts, sizes):
-        place = cuda.grid(1)
-        if place < lengths.size:
-            row = place // sizes[0]
-            value = lengths[np.uint64(place)]
-            if row % sizes[2] < sizes[1] and value == value:
-                bits = bits_of(value if single else np.float32(value))
-                bucket = i32(bits >> shift)
-                if bucket < bins:
-                    cuda.atomic.add(counts, np.uint32(bucket), i32(1))
+    def count(lengths, valid, counts, sizes):
+        threads = i32(cuda.blockDim.x)
+        place = i32(i32(cuda.blockIdx.x) * i32(threads * EACH) + i32(cuda.threadIdx.x))
+        kept, number = i32(-1), i32(0)
+        for _ in range(EACH):
+            # Of an even surface many share a bucket, and additions to one wait for each other.
+            if place >= 0 and place < lengths.size:
+                value = lengths[np.uint32(place)]
+                inside = i32(i32(place // i32(sizes[0])) % i32(sizes[2])) < i32(sizes[1])
+                if inside and value == value and (not masked or valid[np.uint32(place)] != 0):
+                    bucket = i32(bits_of(value if single else np.float32(value)) >> shift)
+                    if bucket != kept:
+                        if number > 0:
+                            cuda.atomic.add(counts, np.uint32(kept), number)
+                        kept, number = bucket, i32(0)
+                    if bucket < bins:
+                        number = i32(number + 1)
+            place = i32(place + threads)
+        if number > 0:
+            cuda.atomic.add(counts, np.uint32(kept), number)
 
     return count
 
 
 @cache
-def count(dtype):
+def count(dtype, masked):
     """Kernel that counts magnitudes of `dtype`."""
-    return cuda_kernel(count_body(dtype))
+    return cuda_kernel(count_body(dtype, masked))
 
 
 def bits_of(value):

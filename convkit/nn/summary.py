@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from convkit.autodiff import Tensor, apply, no_grad
+from convkit.autodiff.places import brought
 from convkit.autodiff.tape import Leaf, Node
 from convkit.nn.layers.layer import Layer, Window, size, watched
 from convkit.nn.module import Module, Parameter
@@ -192,7 +193,8 @@ def summary(model: Module, input_shape: Sequence[int], time: bool = True) -> Sum
         watched(shapes, model, blank)
         rows = shapes.rows
         if time:
-            seconds = np.min([_timed(model, np.zeros(shape, dtype)) for _ in range(RUNS)], axis=0)
+            x = brought(np.zeros(shape, dtype), next((p.device for p in model.parameters()), "cpu"))
+            seconds = np.min([_timed(model, x) for _ in range(RUNS)], axis=0)
             rows = [Row(**{**vars(row), "seconds": float(s)}) for row, s in zip(rows, seconds, strict=True)]
     finally:
         for module, mode in modes:
@@ -208,6 +210,7 @@ def _timed(model: Module, x: Any) -> list[float]:
     def call(layer: Layer, x: Any) -> Any:
         begin = clock.perf_counter()
         result = layer.forward(x)
+        result.data.reshape(-1)[:1].tolist()  # waits for a device
         taken.append(clock.perf_counter() - begin)
         return result
 

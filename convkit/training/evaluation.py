@@ -40,6 +40,12 @@ def placed(model: Module, value: Any) -> Any:
     return array(value) if first is None else brought(array(value), first.device)
 
 
+def brought_batches(model: Module, found: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+    """Batches of arrays where the parameters of a model lie: to a device the next one is sent while one is worked on."""
+    first = next(model.parameters(), None)
+    return found if first is None else place_of(first.data).fed(found)
+
+
 def dtype_of(model: Module) -> np.dtype[Any]:
     """The dtype that a model computes in."""
     first = next(model.parameters(), None)
@@ -109,9 +115,14 @@ def predict(model: Module, x: Any, batch_size: int = 256) -> Array:
     given = fetched(x)
     if not given.ndim or not len(given):
         raise ValueError(f"x has shape {given.shape}; give at least one item, the axis of items first")
+    results: list[Any] = []
+    parts = ((part.astype(dtype_of(model), copy=False),) for part, _ in batches(given, given, batch_size))
     with evaluating(model):
-        return np.concatenate([fetched(model(placed(model, part.astype(dtype_of(model), copy=False))))
-                               for part, _ in batches(given, given, batch_size)])
+        for part, in brought_batches(model, parts):
+            results.append(model(placed(model, part)))
+            if len(results) > 1:  # fetched while a device works on the next
+                results[-2] = fetched(results[-2])
+    return np.concatenate([fetched(result) for result in results])
 
 
 def evaluate(model: Module, data: Any, loss: Callable[..., Any] | None = None, batch_size: int = 256) -> Evaluation:
@@ -150,7 +161,7 @@ def evaluate(model: Module, data: Any, loss: Callable[..., Any] | None = None, b
     compute = CrossEntropyLoss() if loss is None else loss
     sums = Sums()
     with evaluating(model):
-        for x, y in pairs(model, data, batch_size):
+        for x, y in brought_batches(model, pairs(model, data, batch_size)):
             scores = array(model(placed(model, x)))
             sums.add(number(compute(Tensor(scores), y)), scores, y)
     if not sums.items:

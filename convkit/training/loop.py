@@ -17,7 +17,7 @@ from convkit.data import ArrayLoader
 from convkit.training.arguments import check_parts, check_validation, each_batch
 from convkit.training.callbacks import Callback, Run
 from convkit.training.checkpoint import Checkpoints
-from convkit.training.evaluation import Sums, arrays_of, evaluate, is_pair
+from convkit.training.evaluation import Sums, arrays_of, brought_batches, evaluate, is_pair
 from convkit.training.history import History
 from convkit.training.progress import Progress
 from convkit.training.step import DivergenceError, forward, largest, recover
@@ -200,7 +200,7 @@ class _Trainer:
         before = self.model.state_dict()
         sums = Sums()
         bar.start_epoch()
-        for x, y in self.data:
+        for x, y in brought_batches(self.model, self.data):
             scores = self.step(run, x, y, before)
             sums.add(run.loss, scores, y)
             if isinstance(run.loss, Remote) and run.step % LOOKS == 0 and not math.isfinite(sums.loss):

@@ -1,7 +1,11 @@
 """Compiling kernels for two kinds of device without one, and what the compiler says of them."""
 
+import collections
 import importlib.util
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 from numba import config
@@ -40,11 +44,49 @@ def count(pattern, ptx):
     return len(re.findall(pattern, ptx))
 
 
-def resources(ptx, device, registers):
-    """Registers and spilled bytes that the assembler reports."""
+def assembled(ptx, device, registers):
+    """Machine code, and what the assembler reports of it."""
     from cuda.core import Linker, LinkerOptions, ObjectCode
 
     options = LinkerOptions(arch=f"sm_{device[0]}{device[1]}", max_register_count=registers, verbose=True)
     linker = Linker(ObjectCode.from_ptx(ptx.encode()), options=options)
-    linker.link("cubin")
-    return linker.get_info_log()
+    return linker.link("cubin"), linker.get_info_log()
+
+
+def resources(ptx, device, registers):
+    """Registers and spilled bytes that the assembler reports."""
+    return assembled(ptx, device, registers)[1]
+
+
+def spills(body, signature, registers):
+    """Devices for which registers are spilled: the compiler makes the same of a function for each, and is asked once."""
+    ptx = compiled(body, signature, DEVICES[0])
+    assert not count(r"\.local\b", ptx)
+    none = "0 bytes spill stores, 0 bytes spill loads"
+    return [device for device in DEVICES if none not in resources(ptx, device, registers)]
+
+
+def disassembler():
+    """The program that shows machine code, of the wheel nvidia-cuda-nvdisasm or on the path; or None."""
+    found = importlib.util.find_spec("nvidia")
+    for folder in found.submodule_search_locations if found else ():
+        for path in Path(folder).glob("*/bin/nvdisasm*"):
+            return str(path)
+    return shutil.which("nvdisasm")
+
+
+def stretches(ptx, registers, tmp_path, device=(9, 0)):
+    """How often each instruction stands between two jumps or labels of the machine code, for every such stretch."""
+    path = tmp_path / "kernel.cubin"
+    path.write_bytes(assembled(ptx, device, registers)[0].code)
+    text = subprocess.run([disassembler(), "-c", str(path)], capture_output=True, text=True, check=True).stdout
+    found = [collections.Counter()]
+    for line in text.splitlines():
+        if line.startswith(".L_x_"):
+            found.append(collections.Counter())
+        elif instruction := re.match(r"\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+\s+)?([A-Z0-9]+(?:\.[A-Z0-9_.]+)?)", line):
+            name, *more = instruction[1].split(".")
+            found[-1][f"{name}.{next((m for m in more if m in ('64', '128')), '')}".rstrip(".")] += 1
+            if name == "BRA":
+                found.append(collections.Counter())
+    return [stretch for stretch in found if stretch]

@@ -5,7 +5,7 @@ import sys
 import pytest
 from numba import config
 
-from tests.cuda.simulator import mended
+from tests.cuda.simulator import Stream, mended, strict
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -14,5 +14,12 @@ def _simulator():
     with pytest.MonkeyPatch.context() as patch:
         if config.ENABLE_CUDASIM:
             mended(patch)
+            strict(patch)
         yield
     sys.setswitchinterval(before)
+
+
+@pytest.fixture(autouse=True)
+def _streams():
+    """Each test begins with no work under way."""
+    Stream.by.__init__()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.cuda.compiler import compiled, count, needed, resources
+from tests.cuda.compiler import DEVICES, compiled, count, needed, resources
 
 pytestmark = needed
 FORMS = {"correlate": ("weights", "pixels"), "products": ("results", "taps"), "lines": ("lines", "lines"),
@@ -44,13 +44,13 @@ def product(form, dtype, tile, device):
     return compiled(multiply_body(shape, dtype, FORMS[form]), signature, device), shape
 
 
-CASES = [(form, "float32", tile, (9, 0)) for form in ("correlate", "products") for tile in range(3)]
-CASES += [(form, "float64", 1, (9, 0)) for form in ("correlate", "products")]
-CASES += [(form, "float32", 0, (9, 0)) for form in ("lines", "rows", "columns", "turned")] + [("rows", "float64", 0, (9, 0))]
-CASES += [("correlate", "float32", 0, (8, 0)), ("products", "float32", 0, (8, 0)), ("correlate", "float64", 0, (8, 0))]
+CASES = [(form, "float32", tile) for form in ("correlate", "products") for tile in range(3)]
+CASES += [("correlate", "float64", 0), *((form, "float64", 1) for form in ("correlate", "products")), ("rows", "float64", 0)]
+CASES += [(form, "float32", 0) for form in ("lines", "rows", "columns", "turned")]
 
 
-@pytest.mark.parametrize(("form", "dtype", "tile", "device"), CASES)
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(("form", "dtype", "tile"), CASES)
 def test_products_keep_their_sums_in_registers(form, dtype, tile, device):
     from convkit.kernels.multiply_cuda import REGISTERS
 
@@ -68,9 +68,10 @@ def test_products_keep_their_sums_in_registers(form, dtype, tile, device):
     assert bool(count(r"ld\.global\.v4\.[us]32", ptx)) == (form in ("correlate", "products"))
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("rectifies", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_sums_of_channels_and_of_rows(dtype, rectifies):
+def test_sums_of_channels_and_of_rows(dtype, rectifies, device):
     from numba import types
 
     from convkit.engines.cuda.channels import SUM_THREADS
@@ -79,13 +80,13 @@ def test_sums_of_channels_and_of_rows(dtype, rectifies):
     from convkit.kernels.dense_cuda import sum_rows_body
 
     numbers = arrays(dtype) * 4
-    assert_clean(compiled(sum_channels_body(SUM_THREADS, dtype, rectifies), types.void(*numbers, sizes(4)), (9, 0)), dtype,
-                 (9, 0), 64)
-    assert_clean(compiled(sum_rows_body(ROWS_BLOCK, dtype, rectifies), types.void(*numbers, sizes(3)), (9, 0)), dtype,
-                 (9, 0), 64)
+    assert_clean(compiled(sum_channels_body(SUM_THREADS, dtype, rectifies), types.void(*numbers, sizes(4)), device), dtype,
+                 device, 64)
+    assert_clean(compiled(sum_rows_body(ROWS_BLOCK, dtype, rectifies), types.void(*numbers, sizes(3)), device), dtype,
+                 device, 64)
 
 
-@pytest.mark.parametrize("device", [(8, 0), (9, 0)])
+@pytest.mark.parametrize("device", DEVICES)
 def test_edges_and_biases(device):
     from numba import types
 

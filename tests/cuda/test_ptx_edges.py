@@ -68,11 +68,35 @@ def test_derivatives_stay_in_registers(axes, number, angle, close, dtype):
         assert not count(r"\.f64", ptx)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(("straight", "given", "stored", "device"),
-                         [(True, False, False, (8, 0)), (False, False, False, (9, 0)), (False, True, False, (8, 0)),
-                          (True, True, False, (9, 0)), (False, False, True, (8, 0))])  # fmt: skip
-def test_maxima_are_found_with_the_roundings_of_the_cpu(straight, given, stored, device, dtype):
+@pytest.mark.parametrize(("vectors", "parts", "angle"), [(True, False, None), (True, True, None), (False, True, None),
+                                                         (True, False, 1), (False, False, 0)])  # fmt: skip
+def test_derivatives_of_images_are_read_and_written_16_bytes_at_a_time(vectors, parts, angle, dtype, device):
+    from numba import from_dtype, types
+
+    from convkit.engines.cuda.gradient import COLUMNS
+    from convkit.kernels.gradient_cuda import Wanted
+    from convkit.kernels.gradient_march_cuda import REGISTERS, SIZES, march_body
+
+    kind = from_dtype(np.dtype(dtype))
+    samples = kind if vectors else types.uint8
+    signature = types.void(samples[::1], types.int32[::1], kind[::1], kind[::1], types.UniTuple(kind, 9),
+                           types.UniTuple(types.int64, len(SIZES)))
+    body = march_body(COLUMNS, dtype, vectors, Wanted(False, parts, parts, True, False, angle))
+    ptx = checked(body, signature, device, REGISTERS[kind.bitwidth // 8], dtype == "float32")
+    assert (count(r"ld\.global\S*\.v[24]", ptx) >= 3) == vectors
+    assert count(r"st\.global\S*\.v[24]", ptx) >= 1 + 2 * parts + (angle is not None)
+    assert not count(r"st\.global\.[bfu]\d", ptx)
+    assert not count(r"\bbar\.|\.shared", ptx)
+
+
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("straight", "given", "stored", "masked", "device"),
+                         [(True, False, False, False, (8, 0)), (False, False, False, True, (9, 0)),
+                          (False, False, False, False, (8, 0)), (False, True, False, True, (8, 0)),
+                          (True, True, False, True, (9, 0)), (False, False, True, False, (8, 0))])  # fmt: skip
+def test_maxima_are_found_with_the_roundings_of_the_cpu(straight, given, stored, masked, device, dtype):
     from numba import from_dtype, types
 
     from convkit.engines.cuda.trace import PATCH
@@ -80,12 +104,12 @@ def test_maxima_are_found_with_the_roundings_of_the_cpu(straight, given, stored,
 
     kind = from_dtype(np.dtype(dtype))
     samples = types.int16 if given and straight else kind
-    signature = types.void(samples[::1], samples[::1], kind, kind, kind[::1], types.uint8[::1], types.int32[::1],
-                           types.UniTuple(types.int64, 3))
+    signature = types.void(samples[::1], samples[::1], kind, kind, kind[::1], types.uint8[::1], types.uint8[::1],
+                           types.int32[::1], types.UniTuple(types.int64, 3))
     single = dtype == "float32"
     # The rule between neighbours compares single precision in double, as scikit-image does: for candidates alone.
     wide = single and not straight and not stored
-    body = thin_body(PATCH, dtype, straight, given, stored)
+    body = thin_body(PATCH, dtype, straight, given, stored, masked)
     ptx = checked(body, signature, device, REGISTERS, single and not wide)
     assert bool(count(ARITHMETIC, ptx)) == (wide or not single)
     assert not (wide and count(r"\b(fma|div|sqrt|min|max)\S*\.f64", ptx))
@@ -112,12 +136,96 @@ def test_marks_are_joined(device):
     checked(settle_body, types.void(marks, labels, types.boolean[::1]), device, 64, True)
 
 
+@pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_magnitudes_are_counted(dtype):
+def test_magnitudes_are_counted(dtype, masked):
     from numba import from_dtype, types
 
     from convkit.kernels.thin_cuda import count_body
 
-    signature = types.void(from_dtype(np.dtype(dtype))[::1], types.int32[::1], types.UniTuple(types.int64, 3))
-    ptx = checked(count_body(dtype), signature, (9, 0), 64, dtype == "float32")
+    signature = types.void(from_dtype(np.dtype(dtype))[::1], types.uint8[::1], types.int32[::1], types.UniTuple(types.int64, 3))
+    ptx = checked(count_body(dtype, masked), signature, DEVICES[masked], 64, dtype == "float32")
     assert count(r"(atom|red)\S*\.add", ptx) >= 1
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_magnitudes_of_volumes_are_found_in_registers(dtype, device):
+    from numba import from_dtype, types
+
+    from convkit.engines.cuda.trace import SLAB
+    from convkit.kernels.thin_volume_cuda import FEW, lengths_body, norms_body
+
+    kind, single = from_dtype(np.dtype(dtype)), dtype == "float32"
+    signature = types.void(kind[::1], kind[::1], types.UniTuple(types.int64, 5))
+    ptx = checked(lengths_body(SLAB, dtype), signature, device, FEW, single)
+    # Squares are rounded before they are added.
+    assert count(rf"mul\.rn\.f{kind.bitwidth}", ptx) >= 3
+    ptx = checked(norms_body(dtype), types.void(kind[::1], kind[::1], kind[::1], kind[::1]), device, FEW, single)
+    assert count(rf"sqrt\.rn\.f{kind.bitwidth}", ptx) == 1
+    assert not count(r"\bfma", ptx)
+
+
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("given", "masked", "device"), [(False, False, (8, 0)), (False, True, (9, 0)), (True, False, (9, 0)),
+                                                         (True, True, (8, 0))])  # fmt: skip
+def test_maxima_of_volumes_are_found_with_the_roundings_of_the_cpu(given, masked, device, dtype):
+    from numba import from_dtype, types
+
+    from convkit.engines.cuda.trace import PATCH
+    from convkit.kernels.thin_volume_cuda import MANY, maxima_body
+
+    kind, bytes_ = from_dtype(np.dtype(dtype)), types.uint8[::1]
+    signature = types.void(kind[::1], kind[::1], kind[::1], kind[::1], kind, kind, bytes_, bytes_, types.int32[::1],
+                           types.UniTuple(types.int64, 5))
+    ptx = checked(maxima_body(PATCH, dtype, given, masked), signature, device, MANY[kind.bitwidth // 8], False)
+    # Magnitudes between neighbours are compared in double precision, of candidates alone.
+    assert dtype == "float64" or not count(r"\b(fma|div|sqrt|min|max)\S*\.f64", ptx)
+    assert count(rf"mul\.rn\.f{kind.bitwidth}", ptx) >= 6
+    assert not given or not count(r"\bfma", ptx)
+    assert count(r"atom\.shared\S*\.min", ptx) >= 4
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("deep", "given"), [(False, False), (False, True), (True, False), (True, True)])
+def test_points_are_moved_in_registers(deep, given, dtype, device):
+    from numba import from_dtype, types
+
+    from convkit.kernels.points_cuda import REGISTERS, offsets_body
+
+    kind, double = from_dtype(np.dtype(dtype)), types.float64
+    signature = types.void(kind[::1], kind[::1], kind[::1], types.int64[::1], double[::1], types.UniTuple(double, 3),
+                           types.UniTuple(types.int64, 11))
+    ptx = checked(offsets_body(dtype, deep, given), signature, device, REGISTERS, False)
+    # Points are double precision's, from single precision too.
+    assert count(r"(sqrt|div)\S*\.f64", ptx) >= 4
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_marks_are_listed(device):
+    from numba import types
+
+    from convkit.engines.cuda.grids import THREADS
+    from convkit.kernels.points_cuda import gather_body, pixels_body, tally_body
+
+    marks, places = types.boolean[::1], types.int64[::1]
+    ptx = checked(tally_body(THREADS), types.void(marks, types.int32[::1]), device, 40, True)
+    assert not count(r"\batom", ptx)
+    ptx = checked(gather_body(THREADS), types.void(marks, places, places), device, 64, True)
+    assert not count(r"\batom", ptx)
+    checked(pixels_body, types.void(places, types.float64[::1], places), device, 64, False)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("flag", [False, True])
+def test_masks_are_bytes(flag, device):
+    from numba import types
+
+    from convkit.kernels.masks_cuda import blank_body, erode_body, kept_body, mean_body
+
+    single, mask, marks = types.float32[::1], types.boolean[::1], types.uint8[::1]
+    checked(erode_body(flag), types.void(mask, marks, types.UniTuple(types.int64, 2)), device, 40, True)
+    checked(blank_body(flag), types.void(single, marks, types.UniTuple(types.int64, 10)), device, 40, True)
+    checked(kept_body("float32"), types.void(marks if flag else single, mask, single), device, 40, True)
+    checked(mean_body, types.void(single, single), device, 40, True)

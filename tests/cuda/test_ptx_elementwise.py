@@ -43,28 +43,28 @@ def tuples(kind, n):
 FORMULAS = ("relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "sigmoid", "tanh")
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", FORMULAS)
-def test_functions_read_and_write_vectors(name):
+def test_functions_read_and_write_vectors(name, device):
     from convkit.kernels.activation_cuda import formulas
     from convkit.kernels.pointwise_cuda import combine_body, map_body
 
     number, line, _, _ = types_of("float32")
     assert set(FORMULAS) == set(formulas("float32"))
     formula = formulas("float32")[name]
-    # One on each kind of device: their code is much the same.
-    looked_at(map_body(formula.value, "float32", True), (line, line, number), "float32", DEVICES[0], EIGHT, 1, 1)
-    looked_at(combine_body(formula.back, "float32", True), (line, line, line, number), "float32", DEVICES[1], EIGHT, 2, 1)
+    looked_at(map_body(formula.value, "float32", True), (line, line, number), "float32", device, EIGHT, 1, 1)
+    looked_at(combine_body(formula.back, "float32", True), (line, line, line, number), "float32", device, EIGHT, 2, 1)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_other_kernels_number_by_number(dtype):
+def test_other_kernels_number_by_number(dtype, device):
     from convkit.kernels.activation_cuda import formulas
     from convkit.kernels.loss_cuda import along_body, differences
     from convkit.kernels.normalize_cuda import follow_body
     from convkit.kernels.pointwise_cuda import by_one_body, combine_body, map_body
 
     number, line, _, whole = types_of(dtype)
-    device = DEVICES[1]
     looked_at(by_one_body(dtype, True), (line, line, line, number), dtype, device, FOUR, 1, 1)
     looked_at(map_body(formulas(dtype)["relu"].value, dtype, False), (line, line, number), dtype, device, FOUR)
     for formula in differences(dtype).values():
@@ -73,7 +73,8 @@ def test_other_kernels_number_by_number(dtype):
     looked_at(along_body, (line, line, line, tuples(whole, 4)), dtype, device, FOUR)
 
 
-@pytest.mark.parametrize(("dtype", "device"), [("float32", DEVICES[0]), ("float32", DEVICES[1]), ("float64", DEVICES[1])])
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_rows_are_worked_on_in_registers(dtype, device):
     from convkit.kernels.activation_cuda import softmax_body, softmax_gradient_body
     from convkit.kernels.loss_cuda import cross_entropy_body, margin_body
@@ -89,6 +90,7 @@ def test_rows_are_worked_on_in_registers(dtype, device):
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_sums_are_of_vectors(device):
+    from convkit.engines.cuda.loss import _kept
     from convkit.kernels.loss_cuda import differences, reductions
     from convkit.kernels.sums_cuda import finish_body, parts_body
     from convkit.kernels.update_cuda import powers, powers_body
@@ -97,6 +99,8 @@ def test_sums_are_of_vectors(device):
     for formula in (differences("float32")["huber_loss"], differences("float32")["mse_loss"]):
         looked_at(parts_body(formula.value, "float32", True, 256), (line, line, line, number, whole, whole), "float32", device,
                   FOUR, 2)
+    # Of a sum of the numbers themselves the second array is not read at all.
+    looked_at(parts_body(_kept, "float32", True, 256), (line, line, line, number, whole, whole), "float32", device, FOUR, 1)
     for reduction in reductions("float32").values():
         looked_at(finish_body(reduction, "float32", 256, False), (line, line, line, whole, number), "float32", device, FOUR)
     for name, (power, root) in powers("float32").items():
@@ -105,9 +109,8 @@ def test_sums_are_of_vectors(device):
         looked_at(finish_body(root, "float32", 256, largest), (line, line, line, whole, number), "float32", device, FOUR)
 
 
-@pytest.mark.parametrize(("vectors", "dtype", "device"), [
-    (True, "float32", DEVICES[0]), (True, "float32", DEVICES[1]), (False, "float32", DEVICES[1]),
-    (True, "float64", DEVICES[1])])
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(("vectors", "dtype"), [(True, "float32"), (False, "float32"), (True, "float64")])
 def test_normalisation(vectors, dtype, device):
     from convkit.kernels.normalize_cuda import SIZES, moments_body, normalize_body, normalize_gradient_body, slopes_body
 
@@ -129,21 +132,26 @@ def test_pooling(device):
     _, line, _, whole = types_of("float32")
     codes, tables, sizes = types.uint8[::1], types.int32[::1], tuples(whole, 6)
     for known in (((1, 2, 2), (1, 2, 2), (0, 0, 0), (1, 1, 1)), ((2, 3, 3), (3, 2, 2), (0, 1, 1), (1, 2, 2))):
-        for body in (kernels.max_windows_body, kernels.max_gradient_body):
-            looked_at(body("float32", *known), (line, codes, line, whole, sizes), "float32", device, FOUR)
+        arguments = line, codes, line, whole, sizes
+        for beyond in ((False,) * 3, (True,) * 3):
+            looked_at(kernels.max_windows_body("float32", *known, beyond), arguments, "float32", device, FOUR)
+        looked_at(kernels.max_gradient_body("float32", *known), arguments, "float32", device, FOUR)
     for body in (kernels.mean_windows_body, kernels.mean_gradient_body):
         looked_at(body("float32"), (line, tables, line, whole, sizes), "float32", device, THREE)
     pairs = (line, codes, line, whole, tuples(whole, 2))
     looked_at(kernels.max_pairs_body("float32"), pairs, "float32", device, EIGHT, 2, 0)
     looked_at(kernels.max_pairs_gradient_body("float32"), pairs, "float32", device, EIGHT, 0, 2)
+    for code in (types.uint8, types.int32):
+        looked_at(kernels.spots_body, (code[::1], *[types.int64[::1]] * 3), "int64", device, EIGHT)
 
 
 STEPS = ("sgd", "sgd_momentum", "normalized", "adagrad", "adadelta", "rmsprop", "adam", "adabelief", "diffgrad", "angulargrad",
          "adainject")
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", STEPS)
-def test_steps_are_one_pass_of_vectors(name):
+def test_steps_are_one_pass_of_vectors(name, device):
     from convkit.kernels.update_cuda import step_body, steps
 
     number, line, table, _ = types_of("float32")
@@ -151,7 +159,7 @@ def test_steps_are_one_pass_of_vectors(name):
     step = steps("float32")[name]
     used = tuple(i < step.memories for i in range(4))
     arguments = (*[line] * 5, table, table, tuples(number, step.factors))
-    for vectors, device in ((True, DEVICES[1]), (False, DEVICES[0])):
+    for vectors in (True, False):
         looked_at(step_body(name, "float32", used, vectors), arguments, "float32", device, FOUR,
                   (2 + step.memories) * vectors, (1 + step.memories) * vectors)
 

@@ -53,10 +53,11 @@ def test_results_are_of_the_library_of_the_samples(rng, monkeypatch):
 
 def test_the_simulator_raises_where_an_index_is_out_of_range():
     """What the other tests here rely on."""
+    from convkit._core import gpu
     from convkit.kernels.cast_cuda import add
 
     with pytest.raises(IndexError):
-        add[1, 4](sent(np.zeros(3)), sent(np.zeros(4)))
+        add[1, 4](gpu.sent(np.zeros(3)).line, gpu.sent(np.zeros(4)).line)
 
 
 def test_threads_of_a_block_share_an_array_however_they_take_turns():

@@ -122,6 +122,9 @@ def test_no_order_but_that_of_the_streams_is_needed(pieces, rng, monkeypatch):
     """All work of a stream waits until somebody waits for it, and is done all at once then."""
     from convkit.engines.cuda import batches
 
+    if not batches.gpu.SIMULATED:
+        pytest.skip("a device takes streams of its own only")
+
     class Lazy:
         def __init__(self):
             self.work = []
@@ -148,3 +151,18 @@ def test_no_order_but_that_of_the_streams_is_needed(pieces, rng, monkeypatch):
     run = batches.direct.prepare((1, 4, 6), x.dtype, weights[::-1, ::-1].copy(), geometry, ("zero", "zero"), 0.0, (1, 2))
     batches.run(run, x, got, 1, np.dtype(float))
     np.testing.assert_array_equal(got, want)
+
+
+def test_memory_is_given_back_after_an_error(rng, monkeypatch):
+    from convkit.engines.cuda import batches
+
+    monkeypatch.setattr(batches, "_slots", {})
+    monkeypatch.setattr(batches, "PIECE", 8)
+
+    def fails(x, out):
+        raise ArithmeticError
+
+    x = rng.standard_normal((4, 5))
+    with pytest.raises(ArithmeticError):
+        batches.run(fails, x, np.empty_like(x), 2, x.dtype)
+    assert [side.size for slot in batches._slots[batches.gpu.current()] for side in slot._sides] == [0] * 6

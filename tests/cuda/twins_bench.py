@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -90,6 +91,49 @@ def test_a_wrong_result_is_told(tmp_path, monkeypatch):
     result = bench(tmp_path, "cuda", "--dims", "1", "--sizes", "16", "--kernels", "3", "--repeats", "1")
     assert result.exit_code == 1
     assert "WRONG" in result.stdout
+
+
+def test_rivals_are_called_before_they_are_timed_and_left_out_where_they_fail(monkeypatch):
+    order = []
+
+    class Told(Counting):
+        def timed(self, call, count=1):
+            order.append("timed")
+            return super().timed(call, count)
+
+    def fails():
+        raise MemoryError("no room")
+
+    def compiling(task, buffers):
+        [contender] = rival(task, buffers)
+        return [replace(contender, call=lambda: order.append("called") or contender.call()), Contender("fails", fails)]
+
+    monkeypatch.setattr(device, "DEVICE_RIVALS", {"one": compiling, "two": lambda task, buffers: [Contender("fails", fails)]})
+    roof = DeviceRoof("a device", 1, 1, "float32", 1e12, 1e11)
+    cell = device.measure_on_device(Case(2, 9, 3), roof, Told(), rivals=["one", "two"], repeats=1, methods=("direct",))
+    assert order[0] == "called"
+    assert {"direct", "one"} == set(cell.times)
+    assert cell.skipped["two"] == "MemoryError"
+
+
+def test_the_targets_are_checked_at_once(tmp_path, monkeypatch, capsys):
+    from benchmarks import device as targets
+
+    monkeypatch.setattr(device, "EventClock", Counting)
+    monkeypatch.setattr(device, "DEVICE_RIVALS", {"cupyx.ndimage": rival})
+    monkeypatch.setattr(targets, "choose_rivals", lambda words, groups: (("cupyx.ndimage",), ["torch"]))
+    chosen = targets.Target("direct", 3, "fma", 1e-12), targets.Target("separable", 5, "copy", 9.0)
+    monkeypatch.setattr(targets, "TARGETS", chosen)
+    assert targets.main(["--size", "9", "--budget", "0.1", "--json", str(tmp_path / "d.json")]) == 1
+    shown = capsys.readouterr().out
+    for words in ("Roof of", "torch is not installed", "direct 3x3, of fma", "separable 5x5, of copy", "MISSED", "not measured",
+                  "3.0x"):
+        assert words in shown, words
+    found = json.loads((tmp_path / "d.json").read_text())
+    verdicts = ["reached", "reached", "not measured", "MISSED", "reached", "not measured"]
+    assert [line["verdict"] for line in found["targets"]] == verdicts
+    assert [(cell["kind"], cell["taps"]) for cell in found["cells"]] == [("disk", 3), ("gaussian", 5)]
+    assert all(len(cell["times"]) == 2 for cell in found["cells"])
 
 
 @pytest.mark.filterwarnings("ignore:Simulator timings are bogus:UserWarning")

@@ -1,6 +1,7 @@
 """Edges and the wrapping of wedges: what a CUDA device has to compute as the CPU does."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from convkit import edges
 from convkit._core import gpu
 from convkit.curvelets.tables import image_tables
 from convkit.engines import wedge as host_wedge
+from convkit.kernels import link_cuda
 from tests import strategies
 from tests.cuda.twins import sent
 
@@ -105,11 +107,36 @@ def test_gradients_are_those_of_the_cpu(data):
         np.testing.assert_allclose(one, other, rtol=0, atol=within * size)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
+@pytest.mark.parametrize("boundary", ["reflect", ("wrap", "zero"), ("zero", "edge")])
+def test_gradients_march_down_images(boundary, dtype, rng):
+    """Where rows are whole vectors of 16 bytes, read as such or converted; and of a part that begins between two such."""
+    x = strategies.values(rng, (2, 11, 12), dtype)
+    options = {"axes": (1, 2), "boundary": boundary, "scale": "skimage"}
+    within = 1e-12 if dtype == "float64" else 4e-6
+    size = float(np.abs(x).max())
+    got, want = edges.scharr(sent(x), **options), edges.scharr(x, **options)
+    np.testing.assert_allclose(fetched(got), want, rtol=0, atol=within * size)
+    pair = [edges.sobel(a, return_direction=True, **options) for a in (sent(x), x)]
+    clear = pair[1].magnitude > 1e-3 * size
+    turn = np.abs(fetched(pair[0].direction) - pair[1].direction)[clear]
+    assert (np.minimum(turn, np.abs(2 * np.pi - turn)) <= 1e4 * within).all()
+    for one, other in zip(*(edges.derivatives(a, "prewitt", **options) for a in (sent(x), x)), strict=True):
+        np.testing.assert_allclose(fetched(one), other, rtol=0, atol=4 * within * size)
+    flat = np.concatenate([[x.flat[0]], x.ravel()])
+    part = sent(flat)[1:].reshape(x.shape)
+    np.testing.assert_allclose(fetched(edges.scharr(part, 2, **options)), edges.scharr(x, 2, **options), rtol=0,
+                               atol=within * size)
+
+
 def test_gradients_go_where_the_caller_says(rng):
     x = rng.integers(0, 255, (5, 6)).astype(np.uint8)
     out, host = sent(np.zeros((5, 6), np.uint8)), np.zeros((5, 6))
     assert edges.sobel(sent(x), dtype=np.uint8, out=out) is out
     np.testing.assert_array_equal(fetched(out), edges.sobel(x, dtype=np.uint8))
+    whole = sent(np.zeros((5, 12), np.uint8))
+    edges.sobel(sent(x), dtype=np.uint8, out=whole[:, 1::2])
+    np.testing.assert_array_equal(fetched(whole)[:, 1::2], fetched(out))
     assert edges.sobel(sent(x), 1, dtype=np.float64, out=host) is host
     np.testing.assert_allclose(host, edges.sobel(x, 1, dtype=np.float64), rtol=0, atol=1e-12)
     pair = edges.sobel(x, return_direction=True, device="cuda", dtype=np.float64)
@@ -206,15 +233,16 @@ def test_the_caller_gets_edges_where_he_asks(rng):
 
 def test_edges_that_a_device_does_not_find_are_refused():
     x = sent(np.ones((4, 5, 6)))
-    for call, message in ((lambda: edges.canny(x, mask=np.ones((4, 5, 6), bool)), "a mask is not computed on a CUDA device"),
-                          (lambda: edges.canny(x, subpixel=True), "subpixel=True is not computed"),
-                          (lambda: edges.canny(x), "finds edges in images only"),
-                          (lambda: edges.canny(x, axes=(0, 1)), "are not its last"),
-                          (lambda: edges.sobel(x, mask=np.ones((4, 5, 6), bool)), "a mask is not computed"),
-                          (lambda: edges.sobel(x, axes=(0, 2)), "have others between them"),
-                          (lambda: edges.hysteresis(x, 1, 2, axes=0), "are not its last three or fewer"),
+    four = sent(np.ones((2, 2, 2, 2)))
+    for call, message in ((lambda: edges.canny(x, mask=np.ones((4, 5), bool)), "mask has shape"),
+                          (lambda: edges.canny(x, mask=sent(np.ones((4, 5), bool))), "mask has shape"),
+                          (lambda: edges.canny(x, mask=sent(np.ones((4, 5, 6), np.uint8))), "mask has dtype uint8"),
+                          (lambda: edges.sobel(x, mask=sent(np.ones((4, 5, 7), bool))), "mask has shape"),
+                          (lambda: edges.sobel(x, mask=sent(np.ones((4, 5, 6)))), "mask has dtype float64"),
+                          (lambda: edges.sobel(four), "a gradient along 4 axes, more than three"),
+                          (lambda: edges.hysteresis(four, 1, 2), "follows edges along up to three"),
                           (lambda: edges.sobel(x, out=np.zeros(3)), "out has shape")):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises((TypeError, ValueError), match=message):
             call()
 
 
@@ -223,14 +251,35 @@ def test_the_blocks_of_a_device(rng, monkeypatch):
     from convkit.engines.cuda import gradient as engine
     from convkit.engines.cuda import trace
     from convkit.kernels.gradient_cuda import Span
+    from convkit.kernels.gradient_march_cuda import Columns
     from convkit.kernels.link_cuda import Patch
 
     monkeypatch.setattr(trace, "PATCH", Patch(32, 8, 32, 64))
     monkeypatch.setattr(engine, "SPAN", Span(32, 8, 64))
     monkeypatch.setattr(engine, "HIGH", 32)
+    monkeypatch.setattr(engine, "COLUMNS", Columns(32, 8))
     x = rng.standard_normal((9, 67))
     for norm in ("l1", "l2"):
         want = edges.canny(x, 0.7, 0.3, 0.7, norm=norm)
         np.testing.assert_array_equal(fetched(edges.canny(sent(x), 0.7, 0.3, 0.7, norm=norm)), want)
-    for name in ("farid", "sobel"):
-        np.testing.assert_allclose(fetched(getattr(edges, name)(sent(x))), getattr(edges, name)(x), rtol=0, atol=1e-12)
+    for name, part in (("farid", x), ("sobel", x), ("sobel", x[:, :66].copy())):
+        np.testing.assert_allclose(fetched(getattr(edges, name)(sent(part))), getattr(edges, name)(part), rtol=0, atol=1e-12)
+
+
+@pytest.mark.skipif(not gpu.SIMULATED, reason="another thread is put between the reads and the atomic of this one")
+@pytest.mark.parametrize(("a", "b"), [(1, 3), (3, 1)])
+def test_marks_are_joined_though_another_thread_leads_one_elsewhere_meanwhile(a, b, monkeypatch):
+    """Between finding that 3 and 1 are first of theirs and joining them, another block joins 3 to 2."""
+    labels = np.arange(4, dtype=np.int32)
+    meanwhile = {3: 2}
+
+    def least(array, place, value):
+        array[place] = meanwhile.pop(int(place), array[place])
+        before = array[place]
+        array[place] = min(before, value)
+        return before
+
+    monkeypatch.setattr(link_cuda, "cuda", SimpleNamespace(atomic=SimpleNamespace(min=least)))
+    link_cuda.unite.fn(labels, a, b)
+    assert not meanwhile
+    assert [link_cuda.root_of.fn(labels, i) for i in range(4)] == [0, 1, 1, 1]

@@ -1,6 +1,5 @@
 """Correlation by FFT on a CUDA device, which has to be that of the CPU: see twins.py."""
 
-from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,8 +9,10 @@ from hypothesis import given, settings
 import convkit
 from tests import reference, strategies
 from tests.cuda.twins import sent
+from tests.cuda.twins_transforms import CURVELETS, curvelets_agree
 
 KINDS = ("float32", "float64", "complex64", "complex128")
+NAMES = ("fftn", "ifftn", "rfftn", "irfftn")
 
 
 def close(got, want, x, weights, work, **options):
@@ -41,12 +42,6 @@ def test_correlations_by_fft_are_those_of_the_cpu(case):
     assert close(got.copy_to_host(), want, case.x, reference.flipped(case.weights), case.work.name, **case.options)
 
 
-def test_axes_with_others_between_them_are_refused():
-    x = sent(np.ones((2, 3, 2, 3, 2, 33)))
-    with pytest.raises(ValueError, match="have others between them"):
-        convkit.correlate(x, np.ones((1, 2)), axes=(1, 3), method="fft")
-
-
 @pytest.mark.parametrize(("shape", "taps", "axes"), [
     ((60,), (11,), None), ((5, 33), (4,), -1), ((21, 7), (4,), 0), ((13, 5), (3, 2), (0, 1)), ((4, 9, 3), (3,), 1),
     ((5, 9, 7), (2, 3, 2), None), ((7, 5, 9), (3, 2), (0, 2)), ((9, 4), (3, 1), None)])
@@ -60,7 +55,10 @@ def test_several_tiles(shape, taps, axes, rng):
 
 
 @pytest.mark.parametrize(("shape", "taps"), [((70,), (41,)), ((10, 11), (13, 9))])
-def test_many_taps_are_taken_in_panels(shape, taps, rng, tiles):
+def test_many_taps_are_taken_in_panels(shape, taps, rng, tiles, monkeypatch):
+    """Short ones, on a device as in the simulator."""
+    monkeypatch.setattr(tiles, "OWN", {1: (16, 32), 2: (8, 16)})
+    monkeypatch.setattr(tiles, "SIMULATED", tiles.OWN)
     x, weights = rng.standard_normal(shape), rng.standard_normal(taps)
     plan = tiles.tiling((1,) * (3 - len(shape)) + shape, (1,) * (3 - len(taps)) + taps, False)
     assert plan.panel[-1] < taps[-1]
@@ -132,8 +130,9 @@ def test_integers_that_have_to_be_exact_are_summed_directly():
 def test_many_taps_are_worth_a_transform(shape, taps, dtype, pays, monkeypatch, tiles):
     from convkit._core import gpu
     from convkit._core.geometry import axis_geometry
-    from convkit.engines.cuda import spectral
+    from convkit.engines.cuda import fourier, spectral
 
+    monkeypatch.setattr(fourier, "library", lambda: None)
     monkeypatch.setattr(gpu, "SIMULATED", False)
     geometry = [axis_geometry(n, k, "same") for n, k in zip(shape, taps, strict=True)]
     assert spectral.pays(shape, np.ones(taps, dtype), geometry, range(len(shape))) == pays
@@ -173,74 +172,109 @@ def test_a_call_met_before_takes_other_samples(rng):
         np.testing.assert_allclose(got, convkit.correlate(x, weights, boundary="wrap", method="direct"), rtol=0, atol=1e-12)
 
 
+class Stream:
+    """A stream of the library that stands in for CuPy: what is asked of it is told to `told`."""
+
+    def __init__(self, handle, told):
+        self.handle, self._told = handle, told
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._told.append(("left", self.handle))
+
+    def wait_event(self, event):
+        self._told.append(("waits", self.handle, event.after))
+
+
+class Event:
+    def __init__(self, disable_timing):
+        self.after = None
+
+    def record(self, stream):
+        self.after = stream.handle
+
+
 @pytest.fixture
-def library(monkeypatch):
-    """CuPy, which is used if it is installed; here SciPy stands in for it, and the names of its transforms are kept."""
+def foreign(monkeypatch):
+    """CuPy, the names of whose transforms are kept; SciPy stands in for it in the simulator."""
     from scipy import fft
 
-    from convkit.engines.cuda import fourier
+    from convkit._core import gpu
+    from convkit.engines.cuda import fourier, tiles
 
-    used = []
-    names = ("fftn", "ifftn", "rfftn", "irfftn")
-    transforms = {name: lambda a, name=name, **options: used.append(name) or getattr(fft, name)(a, **options) for name in names}
-    library = SimpleNamespace(asarray=lambda a: getattr(a, "_ary", a), fft=SimpleNamespace(**transforms), used=used,
-                              cuda=SimpleNamespace(ExternalStream=lambda handle: nullcontext()), moveaxis=np.moveaxis)
+    used, told = [], []
+    library = SimpleNamespace(asarray=lambda a: a._ary, fft=SimpleNamespace(), cuda=SimpleNamespace(
+        ExternalStream=lambda handle: Stream(handle, told), Event=Event))
+    library = library if gpu.SIMULATED else pytest.importorskip("cupy")
+    for name in NAMES:
+        plain = getattr(fft if gpu.SIMULATED else library.fft, name)
+        monkeypatch.setattr(library.fft, name, lambda a, name=name, plain=plain, **options: used.append(name)
+                            or plain(a, **options), raising=False)
     monkeypatch.setattr(fourier, "library", lambda: library)
-    return library
+    monkeypatch.setattr(fourier, "_turns", fourier._Turns())
+    tiles.tiling.cache_clear()
+    yield SimpleNamespace(used=used, told=told, library=library)
+    tiles.tiling.cache_clear()
 
 
 @pytest.mark.parametrize(("shape", "taps", "dtype"), [((40,), (5,), "float64"), ((9, 12), (3, 4), "float32"),
                                                       ((9, 12), (3, 4), "complex128"), ((9, 12), (3,), "float64")])
-def test_a_library_transforms_tiles(shape, taps, dtype, rng, library):
+def test_a_library_transforms_tiles(shape, taps, dtype, rng, foreign):
     x, weights = strategies.values(rng, shape, dtype), strategies.values(rng, taps, dtype)
     options = {"boundary": "reflect", "axes": tuple(range(len(taps)))}
     got = convkit.correlate(sent(x), weights, method="fft", **options).copy_to_host()
     want = convkit.correlate(x, weights, method="direct", **options)
     assert close(got, want, x, weights, dtype, **options)
-    assert library.used == (["fftn", "ifftn"] if dtype == "complex128" else ["rfftn", "irfftn"])
+    assert foreign.used == (["fftn", "ifftn"] if dtype == "complex128" else ["rfftn", "irfftn"])
 
 
-@pytest.mark.parametrize(("shape", "options"), [
-    ((16, 18), {}), ((2, 17, 16), {"finest": "wavelet"}), ((16, 16, 2), {"axes": (0, 1)}),
-    ((16, 17), {"dtype": "complex64"}), ((16, 18), {"dtype": "float32"})])
-def test_curvelets_are_those_of_the_cpu(shape, options, rng, library):
-    axes = options.get("axes", (-2, -1))
-    plan = convkit.Curvelets([shape[a] for a in axes], angles=8, **options)
-    x = strategies.values(rng, shape, options.get("dtype", "float64"))
-    want = plan.forward(x)
-    got = plan.forward(sent(x))
-    tolerance = {"rtol": 0, "atol": 1e-12 if want.dtype == np.complex128 else 2e-5}
-    assert got.batch == want.batch
-    assert got.dtype == want.dtype
-    np.testing.assert_allclose(got.ravel().copy_to_host(), want.ravel(), **tolerance)
-    for key in want:
-        np.testing.assert_allclose(got[key], want[key], **tolerance)
-    changed = strategies.values(rng, want.ravel().shape, want.ravel().dtype)
-    got.ravel().copy_to_device(changed)
-    for inverse in (plan.inverse, plan.adjoint):
-        y = inverse(got)
-        assert y.shape == x.shape
-        np.testing.assert_allclose(y.copy_to_host(), plan.inverse(plan.unravel(changed)), **tolerance)
+@pytest.mark.parametrize(("shape", "options"), CURVELETS)
+def test_curvelets_by_a_library_are_those_of_the_cpu(shape, options, rng, foreign):
+    curvelets_agree(shape, options, rng)
+    ends = ("fftn", "ifftn") if options.get("dtype") == "complex64" else ("rfftn", "irfftn")
+    assert (foreign.used[0], foreign.used[-1]) == ends
 
 
-def test_curvelets_need_a_library(monkeypatch):
+def test_a_library_transforms_batches_in_pieces(rng, foreign, monkeypatch):
+    from convkit.engines.cuda import batches
+
+    monkeypatch.setattr(batches, "PIECE", 200)
+    x, weights = rng.standard_normal((4, 5, 6)), rng.standard_normal((2, 3))
+    got = convkit.correlate(x, weights, axes=(1, 2), method="fft", device="cuda")
+    np.testing.assert_allclose(got, convkit.correlate(x, weights, axes=(1, 2), method="direct"), rtol=0, atol=1e-12)
+    assert len(foreign.used) > 2
+
+
+def test_work_of_a_library_waits_for_that_on_other_streams(foreign):
+    """Its plans have one work area for all of them."""
+    from convkit._core import gpu
     from convkit.engines.cuda import fourier
 
-    x = sent(np.ones((16, 16)))
-    monkeypatch.setattr(fourier, "library", lambda: None)
-    with pytest.raises(ImportError, match="a curvelet transform on a CUDA device needs the transforms of CuPy"):
-        convkit.Curvelets((16, 16)).forward(x)
+    if not gpu.SIMULATED:
+        pytest.skip("what is asked of a stream is seen in the stand-in only")
+    first, second = gpu.cuda.stream(), gpu.cuda.stream()
+    for stream in (first, first, second, 0):
+        with fourier.entered(foreign.library, stream):
+            pass
+    with pytest.raises(ValueError, match="no such"), fourier.entered(foreign.library, second):
+        raise ValueError("no such transform")
+    with fourier.entered(foreign.library, first):
+        pass
+    a, b = id(first), id(second)
+    assert foreign.told == [("left", a), ("left", a), ("waits", b, a), ("left", b), ("waits", 0, b), ("left", 0),
+                            ("waits", b, 0), ("left", b), ("waits", a, b), ("left", a)]
 
 
-def test_what_curvelets_on_a_device_do_not_take(library):
-    x = sent(np.ones((16, 16)))
-    with pytest.raises(ValueError, match="boundary='reflect' is not computed on a CUDA device"):
-        convkit.Curvelets((16, 16), boundary="reflect").forward(x)
-    with pytest.raises(ValueError, match=r"x has shape \(16, 16\)"):
-        convkit.Curvelets((16, 18)).forward(x)
-    with pytest.raises(TypeError, match="x is complex"):
-        convkit.Curvelets((16, 16)).forward(sent(np.ones((16, 16), complex)))
-    c = convkit.Curvelets((16, 16)).forward(x)
-    for change in (c.copy, lambda: c.threshold(1.0), lambda: c.map(np.negative)):
-        with pytest.raises(ValueError, match="neither copied nor mapped"):
-            change()
+def test_the_tiles_of_a_library_are_weighed(foreign, monkeypatch, tiles):
+    """They may be longer, and pass through memory more often."""
+    from convkit._core import gpu
+
+    monkeypatch.setattr(gpu, "SIMULATED", False)
+    own, longer = (tiles.tiling((1, 1, 1 << 24), (1, 1, 30001), library) for library in (False, True))
+    assert longer.lengths[2] > own.lengths[2]
+    assert longer.panel[2] == 30001
+    assert longer.cost < own.cost
+    own, other = (tiles.tiling((1, 4096, 4096), (1, 31, 31), library) for library in (False, True))
+    assert own.cost < other.cost < 2 * own.cost

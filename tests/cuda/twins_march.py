@@ -70,7 +70,7 @@ def test_strips_meet(rng, marched, monkeypatch):
     """Blocks march down a strip of rows each; the ring turns over several times."""
     from convkit.engines.cuda import direct as engine
 
-    monkeypatch.setattr(engine, "STRIP", 1)
+    monkeypatch.setattr(engine, "BLOCKS", 2)
     x, down, across = rng.standard_normal((31, 6)), rng.standard_normal(11), rng.standard_normal(3)
     got = convkit.convolve_separable(sent(x), [down, across], boundary="edge").copy_to_host()
     monkeypatch.setattr(engine, "BLOCKS", 1)
@@ -123,34 +123,55 @@ def test_axes_that_are_not_the_last_two_pass_one_by_one(rng, marched):
 
 
 def test_shared_memory_holds_31_taps_both_ways():
-    from convkit.engines.cuda.direct import MARCHES
+    from convkit.engines.cuda.direct import BLOCKS, MARCHES
     from convkit.engines.cuda.grids import SHARED
 
-    assert MARCHES[4].wide == 128
-    assert MARCHES[4].shared((31, 31), 4) * 8 <= 227 << 10
+    assert MARCHES[4].shared((31, 31), 4) * BLOCKS // 132 <= 220 << 10
     for size, march in MARCHES.items():
-        threads = march.lanes * march.warps
         assert march.shared((31, 31), size) <= SHARED
-        assert threads % march.wide == 0 or march.wide % threads == 0
-        assert threads // march.wide * march.length == march.high
+        assert march.high * march.wide == march.lanes * march.warps * march.length * march.columns
+
+
+def test_no_wave_of_blocks_is_mostly_idle(rng, monkeypatch):
+    """Blocks of a device under 31 taps: they all run at once, or in waves that are nearly full."""
+    from convkit._core.geometry import axis_geometry
+    from convkit.engines.cuda import direct as engine
+
+    grids = []
+    launches = engine.Launches
+    monkeypatch.setattr(engine, "Launches", lambda kernel, grid, *how: grids.append(grid) or launches(kernel, grid, *how))
+    monkeypatch.setattr(engine, "march_for", lambda dtype: engine.MARCHES[dtype.itemsize])
+    for size in (2048, 4096, 8192):
+        g = axis_geometry(size, 31, "same")
+        single, taps = np.dtype("float32"), [rng.standard_normal(31)] * 2
+        engine.prepare_separable((size, size), single, taps, (g, g), ("zero", "zero"), 0.0, (0, 1), single)
+        blocks = np.prod(grids[-1])
+        assert blocks / engine.BLOCKS / -(-blocks // engine.BLOCKS) > 0.75
 
 
 def test_neighbouring_threads_meet_no_bank_twice():
-    """Across and down, in single precision: 32 banks of 4 bytes."""
+    """Across, eight threads read or write 16 bytes each at a time: those of 32 banks of 4 bytes; down, 32 threads 4 bytes."""
     from convkit.engines.cuda.direct import MARCHES
 
     march = MARCHES[4]
-    for taps in range(1, 40):
-        across = [rank % march.high * march.pitch(taps) + rank // march.high * march.length for rank in range(32)]
-        written = [rank % march.high * (march.wide | 1) + rank // march.high * march.length for rank in range(32)]
-        assert len({at % 32 for at in across}) == len({at % 32 for at in written}) == 32
+    groups = march.high // march.rows
+    for line in (march.line(4), *(march.pitch(taps, 4) for taps in range(1, 40))):
+        for first in range(0, march.lanes * march.warps, 8):
+            at = [rank % groups * line + (left if left < march.wide else left - march.wide + 8)
+                  for rank in range(first, first + 8) for left in [rank // groups * 16]]
+            assert not any(place % 4 for place in at)
+            assert len({place % 32 for place in at}) == 8
+    apart = march.wide // march.columns
+    for first in range(0, march.lanes * march.warps, 32):
+        at = [rank % apart + rank // apart * march.length * march.line(4) for rank in range(first, first + 32)]
+        assert len({place % 32 for place in at}) == 32
 
 
 def test_the_block_of_a_device(rng, monkeypatch, marched):
     from convkit.engines.cuda import direct as engine
 
     monkeypatch.setattr(engine, "march_for", lambda dtype: engine.MARCHES[dtype.itemsize])
-    x, down, across = rng.standard_normal((9, 132)).astype(np.float32), rng.standard_normal(3), rng.standard_normal(4)
+    x, down, across = rng.standard_normal((9, 136)).astype(np.float32), rng.standard_normal(3), rng.standard_normal(4)
     got = convkit.convolve_separable(sent(x), [down, across], boundary="reflect").copy_to_host()
     assert marched == [(4, 3)]
     np.testing.assert_array_equal(got, one_by_one(x, across, down, boundary="reflect").copy_to_host())

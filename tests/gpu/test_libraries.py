@@ -75,3 +75,53 @@ def test_rows_that_do_not_begin_at_16_bytes(first):
     got = convkit.correlate(x, WEIGHTS, boundary="wrap")
     want = convkit.correlate(x.cpu().numpy(), WEIGHTS, boundary="wrap", method="direct")
     np.testing.assert_allclose(got.cpu().numpy(), want, atol=1e-4)
+
+
+VIEWS = {
+    "transposed": lambda x: x.T,
+    "sliced": lambda x: x[3::2, 1:-4:3],
+    "one channel": lambda x: x[:, :516].reshape(300, 172, 3)[:, :, 1],
+    "stretched": lambda x: x[:1],
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("word", ["cupy", "torch"])
+def test_views_are_read_and_written(word, view):
+    library = pytest.importorskip(word)
+    there = library.asarray(X) if word == "cupy" else library.from_numpy(X).cuda()
+    x = VIEWS[view](there)
+    if view == "stretched":
+        x = library.broadcast_to(there[:1], X.shape)
+    host = np.ascontiguousarray(library.asnumpy(x) if word == "cupy" else x.cpu().numpy())
+    want = convkit.correlate(host, WEIGHTS, boundary="edge", method="direct")
+    got = convkit.correlate(x, WEIGHTS, boundary="edge")
+    assert type(got) is type(x)
+    np.testing.assert_allclose(library.asnumpy(got) if word == "cupy" else got.cpu().numpy(), want, atol=1e-4)
+    if view == "stretched":
+        with pytest.raises(ValueError, match="several numbers in one place"):
+            convkit.correlate(there, WEIGHTS, out=x)
+        return
+    before = there.sum() - x.sum()
+    assert convkit.correlate(x, WEIGHTS, boundary="edge", out=x) is x
+    np.testing.assert_allclose(library.asnumpy(x) if word == "cupy" else x.cpu().numpy(), want, atol=1e-4)
+    assert abs(float(there.sum() - x.sum() - before)) < 1, "what lies between its numbers has changed"
+
+
+def test_views_that_reverse_are_read():
+    cupy = pytest.importorskip("cupy")
+    x = cupy.asarray(X)[::-1, ::-2]
+    got = convkit.correlate(x, WEIGHTS)
+    np.testing.assert_allclose(cupy.asnumpy(got), convkit.correlate(cupy.asnumpy(x), WEIGHTS, method="direct"), atol=1e-4)
+
+
+def test_dtypes_of_libraries():
+    torch = pytest.importorskip("torch")
+    x = torch.from_numpy(X).cuda()
+    with pytest.raises(TypeError, match="x has dtype bfloat16"):
+        convkit.correlate(x.bfloat16(), WEIGHTS)
+    got = convkit.correlate(torch.complex(x, -x).conj(), WEIGHTS)
+    want = convkit.correlate(X + 1j * X, WEIGHTS, method="direct")
+    np.testing.assert_allclose(got.cpu().numpy(), want, atol=1e-4)
+    assert convkit.correlate(x > 0, WEIGHTS).dtype == torch.float32
+    assert convkit.correlate(x.half(), WEIGHTS).dtype == torch.float16

@@ -11,14 +11,25 @@ import numpy as np
 from convkit._core.typing import Array
 from convkit.kernels.arrays_cuda import AXES
 
+# Numbers of an array: kernels count the places of an element in 32 bits.
+MOST_NUMBERS = 1 << 32
+
 
 def refused(name: str) -> TypeError:
     """The error for what is not computed on a device."""
     return TypeError(f"{name} is not computed on a CUDA device; fetch what it is for to the host, with .cpu()")
 
 
+def refuse_more(count: int) -> None:
+    """Refuse arrays of more numbers than kernels count."""
+    if count >= MOST_NUMBERS:
+        raise ValueError(f"an array of {count} numbers is more than arithmetic on a CUDA device takes, fewer than "
+                         f"{MOST_NUMBERS}; take it in parts")
+
+
 def collapsed(sizes: Sequence[int], *steps: Sequence[int]) -> list[tuple[int, ...]]:
     """Sizes and steps as four axes: those of length 1 left out, neighbours made one where all operands let them be."""
+    refuse_more(math.prod(sizes))
     axes: list[tuple[int, ...]] = []
     for n, *inner in zip(sizes, *steps, strict=True):
         if n == 1:

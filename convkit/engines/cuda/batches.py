@@ -28,8 +28,10 @@ def cut(x: Array, work: np.dtype[Any], shape: Sequence[int], axes: Sequence[int]
     `shape` is that of the results.
     """
     items: int = x.shape[0]
+    if 0 in axes or not items:
+        return items
     item = max(x.nbytes, math.prod(shape) * work.itemsize) // items
-    if 0 in axes or item > MOST:
+    if item > MOST:
         return items
     pieces = -(-items // max(1, PIECE // max(1, item)))
     return -(-items // pieces)
@@ -50,7 +52,8 @@ class _Slot:
         return self._sides[i][:nbytes].view(dtype).reshape(shape)
 
     def shrink(self) -> None:
-        """Give back what is more than usual."""
+        """Give back what is more than usual, once nothing is copied there."""
+        self.stream.synchronize()
         self._sides = [side if side.size <= PIECE else gpu.locked(0) for side in self._sides]
 
 
@@ -100,11 +103,13 @@ def run(compute: Callable[[Line, Line], None], x: Array, out: Array, count: int,
         slots = _slots.setdefault(gpu.current(), [])
         slots += [_Slot() for _ in range(SLOTS - len(slots))]
         pieces = [_Piece(slot, x, out, count, work) for slot in slots]
-        for i, begin in enumerate(range(0, items, count)):
-            piece = pieces[i % SLOTS]
-            piece.finish()
-            piece.start(min(begin, items - count), compute)
-        for i in range(SLOTS):
-            pieces[(-(-items // count) + i) % SLOTS].finish()
-        for slot in slots:
-            slot.shrink()
+        try:
+            for i, begin in enumerate(range(0, items, count)):
+                piece = pieces[i % SLOTS]
+                piece.finish()
+                piece.start(min(begin, items - count), compute)
+            for i in range(SLOTS):
+                pieces[(-(-items // count) + i) % SLOTS].finish()
+        finally:
+            for slot in slots:
+                slot.shrink()

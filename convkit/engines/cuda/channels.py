@@ -25,6 +25,7 @@ from convkit.engines.channel_passes import Convolution, between_zeros, forward_p
 from convkit.engines.channel_tiles import Pass
 from convkit.engines.cuda.grids import THREADS
 from convkit.engines.cuda.multiply import PROCESSORS, Multiply, refuse_more, sum_parts
+from convkit.engines.cuda.pointwise import ready
 from convkit.kernels import channels_cuda
 from convkit.kernels.multiply_cuda import CORRELATE, PRODUCTS, Sizes
 from convkit.kernels.simd_cuda import VECTOR
@@ -43,7 +44,8 @@ def add_channels(y: Line, bias: Line) -> None:
     """Add to each channel of `y` = (items, channels, ...) its number of `bias`, in place."""
     if y.size:
         size = math.prod(y.shape[2:])
-        channels_cuda.add_channels[-(-y.size // THREADS), THREADS, y.stream](y.line, bias.line, (size, 0))
+        launch = ready(channels_cuda.add_channels, (-(-y.size // THREADS),), THREADS, y.stream)
+        launch(y.line, bias.line, (size, 0))
 
 
 def _samples(p: Pass) -> tuple[Sizes, Array]:
@@ -111,14 +113,14 @@ class _Edges:
     def extend(self, x: Line) -> Line:
         """Samples with those beyond the edges."""
         out = gpu.empty(x, (self._planes * math.prod(self._long),), x.dtype)
-        channels_cuda.extend[-(-out.size // THREADS), THREADS, x.stream](
-            x.line, self._maps, out.line, self._sizes(self._shape, self._long, 0))
+        launch = ready(channels_cuda.extend, (-(-out.size // THREADS),), THREADS, x.stream)
+        launch(x.line, self._maps, out.line, self._sizes(self._shape, self._long, 0))
         return out
 
     def fold(self, g: Line, out: Line) -> None:
         """Write the gradient of the samples into `out` from that of the extended ones."""
-        channels_cuda.fold[-(-out.size // THREADS), THREADS, g.stream](
-            g.line, self._places, out.line, self._sizes(self._long, self._shape, 1))
+        launch = ready(channels_cuda.fold, (-(-out.size // THREADS),), THREADS, g.stream)
+        launch(g.line, self._places, out.line, self._sizes(self._long, self._shape, 1))
 
 
 class PreparedConvolution:
@@ -193,14 +195,16 @@ class PreparedConvolution:
         return masked
 
     def _sum(self, g: Line, y: Line, kept: Line, out: Line, rectifies: bool) -> None:
-        channels = out.size
-        count = self.convolution.samples[0] * self._size
+        # A transposed convolution has its bias where this one has its samples.
+        channels, items = out.size, self.convolution.samples[0]
+        size = g.size // max(1, items * channels)
+        count = items * size
         parts = max(1, min(count // (SUM_THREADS * NUMBERS), -(-4 * PROCESSORS // channels)))
         part = max(1, -(-count // parts))
         parts = max(1, -(-count // part))
         target = out if parts == 1 else gpu.empty(g, (parts * channels,), g.dtype)
         kernel = channels_cuda.sum_channels(SUM_THREADS, g.dtype.name, rectifies)
-        kernel[(channels, parts), SUM_THREADS, g.stream](
-            g.line, y.line, kept.line, target.line, (channels, self._size, count, part))
+        launch = ready(kernel, (channels, parts), SUM_THREADS, g.stream)
+        launch(g.line, y.line, kept.line, target.line, (channels, size, count, part))
         if target is not out:
             sum_parts(target, out)

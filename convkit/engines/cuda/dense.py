@@ -16,6 +16,7 @@ from convkit._core import gpu
 from convkit._core.gpu import Line
 from convkit.engines.cuda.grids import THREADS
 from convkit.engines.cuda.multiply import PROCESSORS, ROWS_BLOCK, Multiply, refuse_more, sum_parts
+from convkit.engines.cuda.pointwise import ready
 from convkit.kernels.channels_cuda import add_channels
 from convkit.kernels.dense_cuda import sum_rows
 from convkit.kernels.multiply_cuda import Sizes
@@ -32,9 +33,9 @@ class Transposed(NamedTuple):
     stream: Any
 
 
-def transposed(a: Line) -> Transposed:
-    """`a` with rows and columns exchanged, not copied."""
-    return Transposed(a.shape[::-1], a.line, a.stream)
+def transposed(matrix: Line) -> Transposed:
+    """A matrix with rows and columns exchanged, not copied."""
+    return Transposed(matrix.shape[::-1], matrix.line, matrix.stream)
 
 
 @lru_cache(maxsize=256)
@@ -63,7 +64,8 @@ def product(a: Line | Transposed, b: Line | Transposed, out: Line, workers: int)
 def shift(y: Line, bias: Line, relu: bool) -> None:
     """Add `bias` to every row of `y`, in place; with `relu` what is below zero becomes zero."""
     if y.size:
-        add_channels[-(-y.size // THREADS), THREADS, y.stream](y.line, bias.line, (1, int(relu)))
+        launch = ready(add_channels, (-(-y.size // THREADS),), THREADS, y.stream)
+        launch(y.line, bias.line, (1, int(relu)))
 
 
 def add_rows(g: Line, out: Line) -> None:
@@ -88,6 +90,7 @@ def _sum(g: Line, y: Line, kept: Line, out: Line, rectifies: bool) -> None:
     parts = max(1, -(-rows // part))
     target = out if parts == 1 else gpu.empty(g, (parts * columns,), g.dtype)
     kernel = sum_rows(ROWS_BLOCK, g.dtype.name, rectifies)
-    kernel[(across, parts), ROWS_BLOCK, g.stream](g.line, y.line, kept.line, target.line, (rows, columns, part))
+    launch = ready(kernel, (across, parts), ROWS_BLOCK, g.stream)
+    launch(g.line, y.line, kept.line, target.line, (rows, columns, part))
     if target is not out:
         sum_parts(target, out)

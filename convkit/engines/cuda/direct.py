@@ -12,7 +12,10 @@ from convkit._core import gpu
 from convkit._core.geometry import Geometry, Layout
 from convkit._core.gpu import Line
 from convkit._core.typing import Array
-from convkit.engines.cuda.grids import MOST, SHARED, STREAMS, THREADS, reached
+from convkit.engines.cuda.grids import MOST, SHARED, THREADS, reached
+from convkit.engines.cuda.launches import Launches
+from convkit.engines.cuda.pointwise import ready
+from convkit.engines.cuda.tiles import MOVED
 from convkit.engines.pieces import beyond
 from convkit.kernels import cast_cuda
 from convkit.kernels.correlate_cuda import Tile, correlate_tiles
@@ -22,26 +25,29 @@ from convkit.kernels.simd_cuda import VECTOR
 
 # Numbers along an axis: places have 32 bits.
 LONGEST = 1 << 30
-# Tiles by the bytes of a number: as many sums in registers as leave room for as many of the samples.
-TILES = {4: Tile(32, 8, 8, 2), 8: Tile(32, 8, 4, 2), 16: Tile(32, 8, 4, 1)}
+# Tiles by the bytes of a number: as many sums in registers as leave room for two vectors of samples for each row of them.
+TILES = {4: Tile(32, 4, 7, 4), 8: Tile(32, 4, 6, 2), 16: Tile(32, 4, 6, 1)}
 # Results of a thread that lie in a row, likewise; the sums of 16 are not unrolled, and then lie in memory.
 LENGTHS = {4: 12, 8: 8, 16: 4}
 # Blocks that march down both passes of separable weights, likewise.
-MARCHES = {4: March(32, 4, 8, 8), 8: March(32, 4, 8, 4), 16: March(32, 2, 8, 4)}
-# Blocks that march side by side, where their strips stay long enough: as many as an H200 holds at once.
-BLOCKS = 7 * 132
-# Rows of a strip, for each tap down: what is done again where strips meet is at most a quarter of the work.
-STRIP = 4
+MARCHES = {4: March(32, 2, 16, 128, 4, 8), 8: March(32, 4, 16, 64, 2, 8), 16: March(32, 2, 8, 32, 2, 4)}
+# Blocks that march side by side: as many as an H200 holds at once. A wave of few blocks more takes as long as a full one.
+BLOCKS = 6 * 132
+# Strips that columns of results are cut into, at most.
+STRIPS = 64
+# What marching costs over what it computes and moves: rows that are read twice, and a ring in shared memory.
+MARCH = 1.4
 # The simulator takes a millisecond for a thread.
-SIMULATED_TILE = Tile(4, 2, 3, 2)
-SIMULATED_MARCH = March(4, 2, 4, 2)
+SIMULATED_TILE = {"lanes": 4, "warps": 2, "rows": 3}
+SIMULATED_MARCHES = {4: March(4, 2, 8, 16, 2, 4), 8: March(4, 2, 8, 8, 2, 4), 16: March(4, 2, 8, 4, 2, 4)}
 
 _IDENTITY = Geometry(0, 1, 0, 0)
 
 
 def tile_for(dtype: np.dtype[Any]) -> Tile:
     """Tile of results of a block."""
-    return SIMULATED_TILE if gpu.SIMULATED else TILES[dtype.itemsize]
+    tile = TILES[dtype.itemsize]
+    return tile._replace(**SIMULATED_TILE) if gpu.SIMULATED else tile
 
 
 def lines_for(dtype: np.dtype[Any], height: int) -> Lines:
@@ -54,7 +60,7 @@ def lines_for(dtype: np.dtype[Any], height: int) -> Lines:
 
 def march_for(dtype: np.dtype[Any]) -> March:
     """Block that marches down both passes of separable weights."""
-    return SIMULATED_MARCH if gpu.SIMULATED else MARCHES[dtype.itemsize]
+    return (SIMULATED_MARCHES if gpu.SIMULATED else MARCHES)[dtype.itemsize]
 
 
 def prepare(shape: tuple[int, ...], samples: np.dtype[Any], weights: Array, geometry: Sequence[Geometry],
@@ -69,30 +75,23 @@ def prepare(shape: tuple[int, ...], samples: np.dtype[Any], weights: Array, geom
 class Prepared:
     """A kernel that waits for samples of its shape, with its weights and what lies beyond the edges on the device.
 
-    `aligned` is the kernel for samples that begin at a multiple of 16 bytes, if it is another one.
+    `aligned` is the kernel for samples and results that begin at multiples of 16 bytes, if it is another one.
     """
 
     def __init__(self, kernel: Any, grid: tuple[int, int, int], block: tuple[int, ...], shared: int, sizes: Sequence[int],
                  tables: Sequence[Array], weights: Array, aligned: Any = None) -> None:
-        self._any, self._aligned = kernel, aligned or kernel
-        self._grid, self._block, self._shared = grid, block, shared
+        self._any = Launches(kernel, grid, block, shared)
+        self._aligned = self._any if aligned is None else Launches(aligned, grid, block, shared)
         self._sizes = tuple(map(int, sizes))
         # One more: there is no memory of no numbers.
         sources = np.append(np.concatenate(tables), 0).astype(np.int32)
         self._sources, self._weights = gpu.sent(sources).line, gpu.sent(weights).line
-        self._launches: dict[Any, Any] = {}
         self.nbytes: int = sources.nbytes + weights.nbytes
 
     def __call__(self, x: Line, out: Line) -> None:
         """Write the correlation of `x` into `out`, in the order of the stream of `x`."""
-        key = x.stream, x.address % VECTOR == 0
-        launch = self._launches.get(key)
-        if launch is None:
-            if len(self._launches) > STREAMS:
-                self._launches.clear()
-            kernel = self._aligned if key[1] else self._any
-            launch = self._launches[key] = gpu.configured(kernel, self._grid, self._block, x.stream, self._shared)
-        launch(x.line, self._sources, self._weights, out.line, self._sizes)
+        launch = self._any if (x.address | out.address) % VECTOR else self._aligned
+        launch(x.stream, x.line, self._sources, self._weights, out.line, self._sizes)
 
 
 def _one_pass(plan: Layout, samples: np.dtype[Any], weights: Array, geometry: tuple[Geometry, ...],
@@ -159,31 +158,70 @@ def prepare_separable(shape: Sequence[int], samples: np.dtype[Any], taps: Sequen
 
     `taps` and `geometry` are one per axis.
     """
-    given = [(i, t.astype(work)) for i, t in enumerate(taps) if t is not None] or [(0, np.ones(1, work))]
-    # Passes along the last two axes are one, which begins across.
-    last = [next((g for g in given if axes[g[0]] == axis), None) for axis in (len(shape) - 1, len(shape) - 2)]
-    pair = [g for g in last if g is not None]
-    marches = len(pair) == 2 and _fits(pair[1][1].size, pair[0][1].size, work)
-    groups = [pair, *([g] for g in given if g[0] not in (pair[0][0], pair[1][0]))] if marches else [[g] for g in given]
-    # The pass that shortens the array most goes first, the one that lengthens it most last.
-    groups.sort(key=lambda group: math.prod(geometry[i].length / shape[axes[i]] for i, _ in group))
+    given = {i: t.astype(work) for i, t in enumerate(taps) if t is not None} or {0: np.ones(1, work)}
     before, steps = tuple(shape), []
-    for group in groups:
-        after = list(before)
-        for i, _ in group:
-            after[axes[i]] = geometry[i].length
+    for group in _passes(shape, {i: t.size for i, t in given.items()}, geometry, axes, work):
         if len(group) == 2:
-            (i, across), (j, down) = group
-            step = _both_passes(before, samples, across, down, (geometry[j], geometry[i]), (boundary[j], boundary[i]), fill)
+            i, j = group
+            step = _both_passes(before, samples, given[i], given[j], (geometry[j], geometry[i]), (boundary[j], boundary[i]),
+                                fill)
         else:
-            [(i, t)] = group
-            step = prepare(before, samples, t, (geometry[i],), (boundary[i],), fill, (axes[i],))
-        before, samples = tuple(after), work
+            [i] = group
+            step = prepare(before, samples, given[i], (geometry[i],), (boundary[i],), fill, (axes[i],))
+        before, samples = _after(before, group, geometry, axes), work
         steps.append((step, before))
         # Beyond the other axes' edges these passes have met nothing but the fill value.
-        for _, t in group:
-            fill = fill * t.sum(dtype=work)
+        for i in group:
+            fill = fill * given[i].sum(dtype=work)
     return PreparedPasses(steps, work)
+
+
+def _passes(shape: Sequence[int], taps: dict[int, int], geometry: Sequence[Geometry], axes: Sequence[int],
+            work: np.dtype[Any]) -> list[list[int]]:
+    """Which of so many taps take a pass of their own or together, and in which order.
+
+    Passes along the last two axes are one, which begins across.
+    """
+    last = [next((i for i in taps if axes[i] == axis), None) for axis in (len(shape) - 1, len(shape) - 2)]
+    pair = [i for i in last if i is not None]
+    marches = len(pair) == 2 and _fits(taps[pair[1]], taps[pair[0]], work)
+    groups = [pair, *([i] for i in taps if i not in pair)] if marches else [[i] for i in taps]
+    # The pass that shortens the array most goes first, the one that lengthens it most last.
+    groups.sort(key=lambda group: math.prod(geometry[i].length / shape[axes[i]] for i in group))
+    return groups
+
+
+def _after(shape: Sequence[int], group: Sequence[int], geometry: Sequence[Geometry], axes: Sequence[int]) -> tuple[int, ...]:
+    """Shape after a pass."""
+    after = list(shape)
+    for i in group:
+        after[axes[i]] = geometry[i].length
+    return tuple(after)
+
+
+def passes_cost(shape: Sequence[int], taps: Sequence[int], geometry: Sequence[Geometry], axes: Sequence[int],
+                work: np.dtype[Any], rank: int) -> float:
+    """What passes of so many terms cost, in multiply-adds of real numbers: counted, not measured, as `tiles.tiling` does."""
+    total, sizes = 0.0, tuple(shape)
+    times, moved = _worth(work)
+    for group in _passes(shape, dict(enumerate(taps)), geometry, axes, work):
+        sizes = _after(sizes, group, geometry, axes)
+        cost = times * sum(taps[i] for i in group) + 2 * moved
+        total += math.prod(sizes) * cost * (MARCH if len(group) == 2 else 1)
+    # A further term is added to the sum of those before it, which takes three numbers.
+    return rank * total + (rank - 1) * math.prod(sizes) * 3 * moved
+
+
+def direct_cost(shape: Sequence[int], taps: Sequence[int], geometry: Sequence[Geometry], axes: Sequence[int],
+                work: np.dtype[Any]) -> float:
+    """What the direct sum costs, likewise."""
+    times, moved = _worth(work)
+    return math.prod(_after(shape, range(len(axes)), geometry, axes)) * (times * math.prod(taps) + 2 * moved)
+
+
+def _worth(work: np.dtype[Any]) -> tuple[float, float]:
+    """What one multiply-add and one number moved are worth in those of real numbers."""
+    return (4, 2 * MOVED) if work.kind == "c" else (1, MOVED)
 
 
 def _fits(down: int, across: int, work: np.dtype[Any]) -> bool:
@@ -199,14 +237,18 @@ def _both_passes(shape: tuple[int, ...], samples: np.dtype[Any], across: Array, 
     plan = Layout((math.prod(batch), height, width), (None, 0, 1), 1)
     tables, before, (depth, height, width) = _beyond(plan, geometry, boundary)
     blocks = -(-width // march.wide)
-    strips = -(-BLOCKS // (blocks * depth))
-    strip = max(-(-height // strips), STRIP * down.size)
+    # Where strips meet, rows are read and passed across twice.
+    strips = min(range(1, STRIPS + 1), key=lambda n: -(-blocks * depth * n // BLOCKS) * (-(-height // n) + down.size))
+    strip = -(-height // strips)
     strip = -(-strip // march.high) * march.high
-    sizes = (depth, strip, *plan.shape[1:], down.size, across.size, march.pitch(across.size), march.ring(down.size),
+    sizes = (depth, strip, *plan.shape[1:], down.size, across.size, march.pitch(across.size, work.itemsize),
+             march.ring(down.size),
              *before[1:], height, width, tables[1].size)
     values = np.concatenate([across, down, [work.type(fill), work.type(fill * across.sum(dtype=work))]]).astype(work)
-    return Prepared(correlate_march(march, work.name)[samples == work], (blocks, -(-height // strip), min(depth, MOST)),
-                    march.block, march.shared((down.size, across.size), work.itemsize), sizes, tables[1:], values)
+    kernels, same = correlate_march(march, work.name), samples == work
+    aligned = kernels["vectors"] if same and plan.shape[2] * work.itemsize % VECTOR == 0 else None
+    return Prepared(kernels["numbers" if same else "converted"], (blocks, -(-height // strip), min(depth, MOST)), march.block,
+                    march.shared((down.size, across.size), work.itemsize), sizes, tables[1:], values, aligned)
 
 
 class PreparedPasses:
@@ -240,17 +282,17 @@ class PreparedSum:
         for term in self._terms[1:]:
             part = gpu.empty(x, out.shape, out.dtype)
             term(x, part)
-            cast_cuda.add[-(-out.size // THREADS), THREADS, x.stream](part.line, out.line)
+            ready(cast_cuda.add, (-(-out.size // THREADS),), THREADS, x.stream)(part.line, out.line)
 
 
 def extremes(x: Line) -> Array:
     """The least and the largest number of integers of 32 or 64 bits, fetched: this waits for the device."""
     found = gpu.sent(np.array([np.iinfo(x.dtype).max, np.iinfo(x.dtype).min], x.dtype), x.stream)
-    cast_cuda.extremes[min(-(-x.size // THREADS), 1024), THREADS, x.stream](x.line, found.line)
+    ready(cast_cuda.extremes, (min(-(-x.size // THREADS), 1024),), THREADS, x.stream)(x.line, found.line)
     return gpu.fetched(found)
 
 
 def store(values: Line, out: Line) -> None:
     """Write `values` into `out`, rounding half to even and saturating where `out` holds integers, NaN as 0."""
     kernel = cast_cuda.store(values.dtype.name, out.dtype.name)
-    kernel[-(-out.size // THREADS), THREADS, values.stream](values.line, out.line)
+    ready(kernel, (-(-out.size // THREADS),), THREADS, values.stream)(values.line, out.line)

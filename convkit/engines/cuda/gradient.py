@@ -11,14 +11,20 @@ import numpy as np
 from convkit._core import gpu
 from convkit._core.geometry import Geometry
 from convkit._core.gpu import Line
+from convkit.engines.cuda import strides
 from convkit.engines.cuda.direct import LONGEST
-from convkit.engines.cuda.grids import SHARED, STREAMS
+from convkit.engines.cuda.grids import SHARED
+from convkit.engines.cuda.launches import Launches
 from convkit.engines.gradient import Taps
 from convkit.engines.pieces import beyond
 from convkit.kernels import gradient_cuda as kernels
+from convkit.kernels.gradient_march_cuda import Columns, march
+from convkit.kernels.simd_cuda import VECTOR
 
 # A block, and the rows of results of one, if shared memory has room for so many.
 SPAN, HIGH = (kernels.Span(2, 2, 5), 3) if gpu.SIMULATED else (kernels.Span(32, 8, 64), 32)
+# A block of threads that march down images; rows of a thread at most, and blocks that a device should have.
+COLUMNS, STRIP, BLOCKS = (Columns(2, 2), 2, 1) if gpu.SIMULATED else (Columns(32, 8), 16, 512)
 
 
 class Targets(NamedTuple):
@@ -34,16 +40,34 @@ class Targets(NamedTuple):
 
 def gradient(x: Line, axes: tuple[int, ...], boundary: tuple[str, ...], taps: Taps, work: np.dtype[Any],
              targets: Targets) -> None:
-    """Write derivatives of `x` along up to three neighbouring, ascending `axes`, and what is made of them, into `targets`.
+    """Write derivatives of `x` along up to three ascending `axes`, and what is made of them, into `targets`.
 
     `x` is real, of any dtype.
     """
     first, count = axes[0], len(axes)
     if axes[-1] - first != count - 1:
-        raise ValueError(f"axes={axes} of x of shape {x.shape} have others between them, which a CUDA device does not reach in "
-                         "one pass; move them to the end of x, in a contiguous copy")
+        _moved(x, axes, boundary, taps, work, targets)
+        return
     wanted = _wanted(count, targets)
     _prepare(x.shape, first, count, boundary, taps, work, wanted, targets.only, gpu.current())(x, targets)
+
+
+def _moved(x: Line, axes: tuple[int, ...], boundary: tuple[str, ...], taps: Taps, work: np.dtype[Any],
+           targets: Targets) -> None:
+    """As `gradient`, of samples whose axes are moved to the end for it."""
+    order = (*(a for a in range(x.ndim) if a not in axes), *axes)
+    samples = strides.in_order(strides.turned(x, order))
+
+    def turned(target: Line) -> gpu.Strided:
+        lead = target.ndim - x.ndim
+        return strides.turned(target, (*range(lead), *(lead + a for a in order)))
+
+    own = [None if t is None else gpu.empty(x, turned(t).shape, work) for t in targets[:3]]
+    gradient(samples, tuple(range(x.ndim - len(axes), x.ndim)), boundary, taps, work, targets._replace(
+        components=own[0], magnitude=own[1], angle=own[2]))
+    for target, values in zip(targets[:3], own, strict=True):
+        if target is not None and values is not None:
+            strides.copy(values, turned(target))
 
 
 def _wanted(count: int, targets: Targets) -> kernels.Wanted:
@@ -99,21 +123,29 @@ class Sweep:
         self._taps = (*map(work.type, (*taps.smooth, *taps.difference)), *factors, factors[0] * factors[1])
         # One more: there is no memory of no numbers.
         self._beyond = gpu.sent(np.append(np.concatenate(tables), 0).astype(np.int32)).line
-        self._kernel = kernels.gradient(SPAN, work.name, count, number, wanted, step == 1)
-        self._grid = (planes * across * down,)
-        self._shared = shared(high)
-        self._launches: dict[Any, Any] = {}
+        kernel = kernels.gradient(SPAN, work.name, count, number, wanted, step == 1)
+        self._launch = Launches(kernel, (planes * across * down,), (SPAN.lanes, SPAN.warps), shared(high))
+        self._marches: tuple[Launches, ...] = ()
+        if count == 2 and number == 3 and step == 1 and width % (VECTOR // work.itemsize) == 0:
+            strip = STRIP
+            across = -(-width // (COLUMNS.lanes * VECTOR // work.itemsize))
+            while strip > 2 and planes * across * -(-height // (COLUMNS.warps * strip)) < BLOCKS:
+                strip //= 2
+            down = -(-height // (COLUMNS.warps * strip))
+            self._strips = tuple(map(int, (height, width, across, down, strip, tables[1].size, *places[1:])))
+            grid = (planes * across * down,)
+            self._marches = tuple(Launches(march(COLUMNS, work.name, vectors, wanted), grid, tuple(COLUMNS))
+                                  for vectors in (False, True))
+        self._work = work
 
     def __call__(self, x: Line, targets: Targets) -> None:
         """Write the gradient of `x` into `targets`."""
-        launch = self._launches.get(x.stream)
-        if launch is None:
-            if len(self._launches) > STREAMS:
-                self._launches.clear()
-            block = (SPAN.lanes, SPAN.warps)
-            launch = self._launches[x.stream] = gpu.configured(self._kernel, self._grid, block, x.stream, self._shared)
         parts = targets.components or targets.angle or targets.magnitude
         norms = targets.magnitude or parts
         assert parts is not None
         assert norms is not None
-        launch(x.line, self._beyond, parts.line, norms.line, self._taps, self._sizes)
+        if self._marches and parts.address % VECTOR == norms.address % VECTOR == 0:
+            launch = self._marches[x.dtype == self._work and x.address % VECTOR == 0]
+            launch(x.stream, x.line, self._beyond, parts.line, norms.line, self._taps, self._strips)
+        else:
+            self._launch(x.stream, x.line, self._beyond, parts.line, norms.line, self._taps, self._sizes)

@@ -4,6 +4,7 @@
 reduction, by_classes)`` give ``Found(value, back, wrong)``: scores (N, classes, ...) or (classes,), flat labels, a line of
 int64, and weights of the classes in the dtype of the scores, or None. `wrong` is None: an item whose label is no class makes
 the loss NaN.
+``total(x)`` is the sum of all numbers as a line without axes.
 ``compared(name, x, target, reduction, delta)`` gives ``(value, back)``; names are those of `engines.loss.DIFFERENCES`.
 
 A value is a line without axes, or of the items for ``reduction="none"``; ``back(g)`` takes the gradient of the value as a line,
@@ -43,6 +44,10 @@ def _product(a: Any, b: Any, factor: Any) -> Any:
     return a * b
 
 
+def _kept(a: Any, b: Any, factor: Any) -> Any:
+    return a
+
+
 def _scaled(x: Any, factor: Any) -> Any:
     return x * factor
 
@@ -70,6 +75,11 @@ def finished(formula: Any, values: Line, factor: float, largest: bool = False) -
     kernel = summing(finish_body, formula, values.dtype.name, THREADS, largest)
     ready(kernel, (1,), THREADS, values.stream)(values.line, first.line, second.line, count, values.dtype.type(factor))
     return first, second
+
+
+def total(x: Line) -> Line:
+    """The sum of all numbers, of parts that lie side by side: each thread adds few, so that little is rounded away."""
+    return finished(kernels.reductions(x.dtype.name)["scaled"], parts_of(_kept, x, x, 0.0), 1.0)[0]
 
 
 def _walked(make: Any, x: Line, labels: Line, weights: Line | None, settings: tuple[Any, Any], more: tuple[int, ...],

@@ -8,7 +8,9 @@ import numpy as np
 
 from convkit._core import gpu
 from convkit._core.gpu import Line
-from convkit.engines.cuda.grids import MOST, STREAMS
+from convkit.engines.cuda.grids import MOST
+from convkit.engines.cuda.launches import Launches
+from convkit.engines.cuda.pointwise import ready
 from convkit.kernels.dense_cuda import sum_rows
 from convkit.kernels.multiply_cuda import CORRELATE, Sizes, Tile, multiply
 from convkit.kernels.simd_cuda import VECTOR
@@ -73,24 +75,17 @@ class Multiply:
         self._dtype = dtype
         self._numbers = sizes._replace(part=part).numbers[:-2]
         self._by_vectors = whole and sizes.columns % (VECTOR // dtype.itemsize) == 0
-        self._kernel = multiply(tile, dtype.name, form)
-        self._grid = -(-sizes.columns // tile.wide), -(-sizes.rows // tile.high), sizes.groups * self.parts
-        self._block = (tile.threads,)
+        grid = -(-sizes.columns // tile.wide), -(-sizes.rows // tile.high), sizes.groups * self.parts
+        self._launch = Launches(multiply(tile, dtype.name, form), grid, (tile.threads,))
         self._results = sizes.groups * sizes.rows * sizes.columns
-        self._launches: dict[Any, Any] = {}
 
     def __call__(self, a: Any, b: Any, tables: Any, bias: Any, out: Line, relu: bool = False) -> None:
         """Write the product of flat arrays into `out`, in the order of its stream."""
         if not self._results:
             return
         target = out if self.parts == 1 else gpu.empty(out, (self.parts * self._results,), self._dtype)
-        launch = self._launches.get(out.stream)
-        if launch is None:
-            if len(self._launches) > STREAMS:
-                self._launches.clear()
-            launch = self._launches[out.stream] = gpu.configured(self._kernel, self._grid, self._block, out.stream, 0)
         by_vectors = self._by_vectors and target.address % VECTOR == 0
-        launch(a, b, tables, bias, target.line, (*self._numbers, int(relu), int(by_vectors)))
+        self._launch(out.stream, a, b, tables, bias, target.line, (*self._numbers, int(relu), int(by_vectors)))
         if target is not out:
             sum_parts(target, out)
 
@@ -100,4 +95,5 @@ def sum_parts(parts: Line, out: Line) -> None:
     count = parts.size // out.size
     kernel = sum_rows(ROWS_BLOCK, out.dtype.name, False)
     grid = -(-out.size // ROWS_BLOCK[0]), 1
-    kernel[grid, ROWS_BLOCK, parts.stream](parts.line, parts.line, parts.line, out.line, (count, out.size, count))
+    launch = ready(kernel, grid, ROWS_BLOCK, parts.stream)
+    launch(parts.line, parts.line, parts.line, out.line, (count, out.size, count))

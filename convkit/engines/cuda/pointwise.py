@@ -30,13 +30,17 @@ def aligned(*lines: Line) -> bool:
 
 def each(make: Callable[..., Any], what: Any, inputs: tuple[Line, ...], out: Line, factor: float,
          beside: tuple[Line, ...] = ()) -> Line:
-    """Write what a formula makes of every number of the inputs into `out`; `beside` are further arrays of the kernel."""
+    """Write what a formula makes of every number of the inputs into `out`; `beside` are further arrays of the kernel.
+
+    The inputs and the factor have one dtype.
+    """
     if out.size:
-        vectors = aligned(*inputs, out)
-        kernel = kernels.kernel_of(make, what, out.dtype.name, vectors)
-        blocks = -(-out.size // (THREADS * kernels.lanes_of(out.dtype, vectors)))
+        dtype = inputs[0].dtype
+        vectors = dtype == out.dtype and dtype.kind != "b" and aligned(*inputs, out)
+        kernel = kernels.kernel_of(make, what, dtype.name, vectors)
+        blocks = -(-out.size // (THREADS * kernels.lanes_of(dtype, vectors)))
         launch = ready(kernel, (blocks,), THREADS, inputs[0].stream)
-        launch(*(line.line for line in (*inputs, *beside, out)), out.dtype.type(factor))
+        launch(*(line.line for line in (*inputs, *beside, out)), dtype.type(factor))
     return out
 
 

@@ -2,8 +2,7 @@
 
 ``prepare_max(Windows(...))`` and ``prepare_mean(Means(...))`` give `PreparedMax` and `PreparedMean` with the CPU's methods and
 arguments: ``forward(x, out, workers)``, for a maximum with the codes of the taps as result, and ``gradient(g, codes, out,
-workers)`` or ``gradient(g, out, workers)``; `workers` is taken and not used. ``PreparedMax.indices(codes)`` fetches the codes,
-and is a NumPy array.
+workers)`` or ``gradient(g, out, workers)``; `workers` is taken and not used. ``PreparedMax.indices(codes)`` is a line.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import numpy as np
 
 from convkit._core import gpu
 from convkit._core.gpu import Line
-from convkit._core.typing import Array, IntArray
+from convkit._core.typing import Array
 from convkit.engines import pool
 from convkit.engines.cuda.grids import MOST, THREADS
 from convkit.engines.cuda.pointwise import aligned, ready
@@ -72,6 +71,7 @@ class PreparedMax:
         self._codes = np.dtype(np.uint8 if math.prod(windows.kernel) <= pool.BYTE else np.int32)
         self._sizes = (*map(int, windows.shape), *map(int, windows.counts))
         self._known = tuple(tuple(map(int, three)) for three in windows[2:])
+        self._beyond = tuple(bool(p or (c - 1) * s + (k - 1) * d >= n) for n, c, k, s, p, d in zip(*windows, strict=True))
         whole = all(2 * n == m for n, m in zip(windows.counts[1:], windows.shape[1:], strict=True))
         self._pairs = whole and self._known == ((1, 2, 2), (1, 2, 2), (0, 0, 0), (1, 1, 1))
 
@@ -92,7 +92,7 @@ class PreparedMax:
             kernel = kernels.pooling(kernels.max_pairs_body, out.dtype.name)
             _walk(kernel, (x, codes, out), grown, *self._pairs_of(x.dtype))
         else:
-            kernel = kernels.pooling(kernels.max_windows_body, out.dtype.name, *self._known)
+            kernel = kernels.pooling(kernels.max_windows_body, out.dtype.name, *self._known, self._beyond)
             _walk(kernel, (x, codes, out), grown, _threads(self.windows.counts), self._sizes)
         return codes
 
@@ -106,9 +106,15 @@ class PreparedMax:
             kernel = kernels.pooling(kernels.max_gradient_body, out.dtype.name, *self._known)
             _walk(kernel, (g, codes, out), grown, _threads(self.windows.shape), self._sizes)
 
-    def indices(self, codes: Line) -> IntArray:
-        """Places of the largest samples in their flattened planes, of shape (planes, windows), on the host."""
-        return self._host.indices(gpu.fetched(codes))
+    def indices(self, codes: Line) -> Line:
+        """Places of the largest samples in their flattened planes, of shape (planes, windows)."""
+        # The tap that code 0 stands for lies where the first of a window does.
+        firsts, taps = self._host.indices(np.zeros(self.results, np.int64)), math.prod(self.windows.kernel)
+        steps = [self._host.indices(np.full(self.results, code))[0, 0] - firsts[0, 0] for code in range(taps)]
+        out = gpu.empty(codes, (codes.size // self.results, self.results), np.dtype(np.int64))
+        launch = ready(kernels.spots, (-(-out.size // THREADS),), THREADS, codes.stream)
+        launch(codes.line, gpu.sent(np.array(steps, np.int64)).line, gpu.sent(firsts.reshape(-1)).line, out.line)
+        return out
 
 
 @lru_cache(maxsize=256)

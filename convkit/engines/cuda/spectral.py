@@ -24,12 +24,21 @@ def prepare(shape: tuple[int, ...], weights: Array, geometry: Sequence[Geometry]
     return tiles.Prepared(tiles.volume(plan, weights.shape, geometry, boundary), weights, fill, fourier.library())
 
 
+def cost(shape: tuple[int, ...], weights: Array, geometry: Sequence[Geometry], axes: Sequence[int]) -> float:
+    """Multiply-adds of tiles for samples of `shape`, as counted; infinite where they cannot be had."""
+    plan = layout(shape, axes)
+    if plan is None or not np.isfinite(weights).all():
+        return math.inf
+    work = tiles.volume(plan, weights.shape, geometry, ["zero"] * len(axes))
+    found = tiles.tiling(work.extent, work.taps, fourier.library() is not None).cost
+    return found * (2 if weights.dtype.kind == "c" else 1)
+
+
 def pays(shape: tuple[int, ...], weights: Array, geometry: Sequence[Geometry], axes: Sequence[int]) -> bool:
     """Whether tiles cost less than the direct sum, in multiply-adds that are counted, not measured."""
     plan = layout(shape, axes)
-    if plan is None or not np.isfinite(weights).all():
+    if plan is None:
         return False
-    work = tiles.volume(plan, weights.shape, geometry, ["zero"] * len(axes))
-    whole = weights.dtype.kind == "c"
-    direct_cost = (4 if whole else 1) * weights.size * math.prod(work.extent)
-    return (2 if whole else 1) * tiles.tiling(work.extent, work.taps, False).cost < direct_cost
+    extent = tiles.volume(plan, weights.shape, geometry, ["zero"] * len(axes)).extent
+    whole = 4 if weights.dtype.kind == "c" else 1
+    return cost(shape, weights, geometry, axes) < whole * weights.size * math.prod(extent)

@@ -17,6 +17,7 @@ from convkit._core.typing import Array
 from convkit.engines.blocks import RANGE
 from convkit.engines.cuda import fourier
 from convkit.engines.cuda.grids import MOST, THREADS
+from convkit.engines.cuda.launches import Launches
 from convkit.engines.pieces import beyond
 from convkit.engines.tiles import order, radices
 from convkit.kernels import fourier_cuda, spoilt_cuda
@@ -29,6 +30,8 @@ OWN = {1: (64, 2048), 2: (32, 256), 3: (16, 64)}
 LIBRARY = {1: (1024, 1 << 18), 2: (64, 2048), 3: (32, 256)}
 # Numbers along an axis, and rows: places have 32 bits.
 LONGEST = 1 << 30
+# Length of a line that a library transforms without memory in between.
+ONCE = 1 << 12
 # The simulator takes a millisecond for a thread.
 SIMULATED = {1: (16, 32), 2: (8, 16), 3: (8, 8)}
 # Length along the last axis where it has one tap only.
@@ -67,12 +70,16 @@ def tiling(extent: tuple[int, int, int], taps: tuple[int, int, int], library: bo
     if choices[2] == [1]:
         choices[2] = [BESIDE]
     panels = math.prod(-(-k // p) for k, p in zip(taps, panel, strict=True))
-    words = 2 if wide == 1 and taps[2] > 1 and not library else 4 * wide - 2
     found: list[Tiling] = []
     for deep, high, broad in product(*choices):
         lengths = deep, high, broad
         count = math.prod(-(-m // (n - k + 1)) for m, n, k in zip(extent, lengths, panel, strict=True))
         size = math.prod(lengths)
+        if library:
+            # Tiles are cut out, put back, multiplied and copied.
+            words = 8 + sum(4 if n <= ONCE else 8 for n, k in zip(lengths, panel, strict=True) if k > 1)
+        else:
+            words = 2 if wide == 1 and taps[2] > 1 else 4 * wide - 2
         found.append(Tiling(lengths, panel, panels * count * size * (DOUBLING * math.log2(size) + MOVED * words)))
     return min(found, key=lambda t: t.cost)
 
@@ -160,8 +167,15 @@ class Prepared:
             self._panels.append((tuple(map(int, sizes)), sent, middle))
             self.nbytes += sent.nbytes + (0 if middle is None else middle.nbytes)
         self._parts = parts
+        self._launches: dict[int, tuple[Launches, Launches]] = {}
+        name = self._real.name
+        self._limit = Launches(spoilt_cuda.limit(name, THREADS, RANGE), (1,), (THREADS,))
+        self._mend = Launches(spoilt_cuda.mend(dtype.name, THREADS), (min(self._transforms, MOST),), (THREADS,))
         self._taps = tuple(map(int, (*work.taps, self._transforms, rows.lines, parts)))
         self._shared = rows.shared(size) if self._steps else size * THREADS
+        if self._alone:
+            kernel = fourier_cuda.correlate_tiles(rows, dtype.name, self._steps)
+            self._tiles = Launches(kernel, (parts,), (rows.threads,), self._shared)
 
     def __call__(self, x: Line, out: Line) -> None:
         """Write the correlation of `x` into `out`, in the order of the stream of `x`."""
@@ -174,32 +188,35 @@ class Prepared:
                 self._whole(x, out, seen, *panel)
             else:
                 self._by_passes(x, out, seen, *panel)
-        spoilt_cuda.limit(self._real.name, THREADS, RANGE)[1, THREADS, x.stream](most.line)
-        mend = spoilt_cuda.mend(self._dtype.name, THREADS)
-        mend[min(self._transforms, MOST), THREADS, x.stream](x.line, self._sources, self._weights, out.line, most.line,
-                                                             self._panels[0][0], self._taps)
+        self._limit(x.stream, most.line)
+        self._mend(x.stream, x.line, self._sources, self._weights, out.line, most.line, self._panels[0][0], self._taps)
 
     def _whole(self, x: Line, out: Line, most: Any, sizes: tuple[int, ...], tables: Any, middle: None) -> None:
-        kernel = fourier_cuda.correlate_tiles(self._rows, self._dtype.name, self._steps)
-        launch = gpu.configured(kernel, (self._parts,), (self._rows.threads,), x.stream, self._shared)
-        launch(x.line, self._sources, tables, out.line, most, sizes)
+        self._tiles(x.stream, x.line, self._sources, tables, out.line, most, sizes)
 
     def _by_passes(self, x: Line, out: Line, most: Any, sizes: tuple[int, ...], tables: Any,
                    middle: Callable[[Line, int], None]) -> None:
         """Through memory in between, for as many transforms as it has room for at a time."""
-        rows, name = self._rows, self._dtype.name
         nz, ny, nx = self._tiling.lengths
         together = min(self._transforms, max(1, BETWEEN // (2 * nz * ny * nx * self._real.itemsize)))
         between = gpu.empty(x, (2, together, nz, ny, nx), self._real)
-        first, last = (make(rows, name, self._steps) for make in (fourier_cuda.first_rows, fourier_cuda.last_rows))
         for begin in range(0, self._transforms, together):
             count = min(together, self._transforms - begin)
             here = (*sizes[:24], begin * nz * ny, *sizes[25:27], together * nz * ny * nx, sizes[28])
-            blocks = count * nz * ny // rows.lines
-            gpu.configured(first, (blocks,), (rows.threads,), x.stream, self._shared)(
-                x.line, self._sources, tables, between.line, most, here)
+            first, last = self._ends(count * nz * ny // self._rows.lines)
+            first(x.stream, x.line, self._sources, tables, between.line, most, here)
             middle(between, count)
-            gpu.configured(last, (blocks,), (rows.threads,), x.stream, self._shared)(between.line, tables, out.line, here)
+            last(x.stream, between.line, tables, out.line, here)
+
+    def _ends(self, blocks: int) -> tuple[Launches, Launches]:
+        """Launches of the first and of the last pass: for all transforms that there is room for, and for the rest."""
+        found = self._launches.get(blocks)
+        if found is None:
+            rows, name = self._rows, self._dtype.name
+            first, last = (Launches(make(rows, name, self._steps), (blocks,), (rows.threads,), self._shared)
+                           for make in (fourier_cuda.first_rows, fourier_cuda.last_rows))
+            found = self._launches[blocks] = first, last
+        return found
 
 
 class Middle:
@@ -223,14 +240,19 @@ class Middle:
             self._passes.append((kernel, sweep, n * inner, inner, table))
         self._size = nz * ny * nx
         self._bytes = real.itemsize
+        self._launches: dict[int, list[Launches]] = {}
         self.nbytes = tables.nbytes
 
     def __call__(self, between: Line, count: int) -> None:
         """Turn rows that are transformed into those of the correlation, for the first `count` transforms."""
-        for kernel, sweep, size, inner, tables in self._passes:
-            blocks = count * self._size // size * (inner // sweep.lines)
-            launch = gpu.configured(kernel, (blocks,), (sweep.threads,), between.stream, sweep.shared(self._bytes))
-            launch(between.line, tables, inner, between.size // 2)
+        launches = self._launches.get(count)
+        if launches is None:
+            launches = self._launches[count] = []
+            for kernel, sweep, size, inner, _ in self._passes:
+                blocks = count * self._size // size * (inner // sweep.lines)
+                launches.append(Launches(kernel, (blocks,), (sweep.threads,), sweep.shared(self._bytes)))
+        for launch, (_, _, _, inner, tables) in zip(launches, self._passes, strict=True):
+            launch(between.stream, between.line, tables, inner, between.size // 2)
 
 
 def _sweep(length: int, lines: int) -> Sweep:

@@ -11,8 +11,7 @@ import numpy as np
 from convkit._core.typing import Array, IntArray
 from convkit.autodiff import apply
 from convkit.autodiff.pairs import Pair
-from convkit.autodiff.places import array_of
-from convkit.engines import loss
+from convkit.autodiff.places import array_of, zeros
 from convkit.engines.places import place_of
 from convkit.nn.functional.activation import log_softmax_pair
 from convkit.nn.functional.operands import numbers, one_of_reductions
@@ -71,14 +70,20 @@ def _refuse_label(name: str, labels: IntArray, classes: int, row: int, ignored: 
 
 def _checked(name: str, x: Array, labels: IntArray, ignored: int | None) -> Any:
     """Labels where the scores lie; those of the host are held against the classes before they are sent to a device."""
-    place, classes = place_of(x), _classes(x)
-    wrong = place.wrong_label(labels, classes, ignored)
-    if wrong is not None:
-        _refuse_label(name, labels, classes, wrong, ignored)
+    place = place_of(x)
+    if place.looks_first:
+        _known(name, labels, _classes(x), ignored)
     return place.array(labels)
 
 
-def _paired(found: loss.Found, name: str, labels: IntArray, classes: int, ignored: int | None) -> Pair:
+def _known(name: str, labels: IntArray, classes: int, ignored: int | None) -> None:
+    """Refuse labels that are no classes, if they lie on the host."""
+    wrong = place_of(labels).no_class(labels, classes, ignored)
+    if wrong is not None:
+        _refuse_label(name, labels, classes, wrong, ignored)
+
+
+def _paired(found: Any, name: str, labels: IntArray, classes: int, ignored: int | None) -> Pair:
     """A loss as a pair of an operation with three operands, unless a label is no class."""
     if found.wrong is not None:
         _refuse_label(name, labels, classes, found.wrong, ignored)
@@ -178,21 +183,33 @@ def nll_loss_pair(x: Any, target: Any, weight: Any = None, *, ignore_index: int 
     one_of_reductions(reduction)
     x = numbers(x)
     labels = _labels("nll_loss", x, target)
-    weights = _class_weights("nll_loss", weight, x)
-    rows = loss.by_rows(x)
-    counted = labels != ignore_index
-    wrong = counted & ((labels < 0) | (labels >= rows.shape[1]))
-    if wrong.any():
-        _refuse_label("nll_loss", labels, rows.shape[1], int(np.argmax(wrong)), ignore_index)
-    which = np.where(counted, labels, 0)
+    weights, shape, axis = _class_weights("nll_loss", weight, x), x.shape, min(1, x.ndim - 1)
+    _known("nll_loss", labels, _classes(x), ignore_index)
+    place = place_of(x)
+    there = place.array(labels)
+    counted = there != ignore_index
+    which = np.where(counted, there, 0)
     scale = np.where(counted, 1 if weights is None else weights[which], 0).astype(x.dtype)
-    at = np.arange(labels.size)
-    losses = np.where(counted, -scale * rows[at, which], 0)
-    gradient = np.zeros(rows.shape, x.dtype)
-    gradient[at, which] = -scale
-    total, count = float(losses.sum(dtype=np.float64)), float(scale.sum(dtype=np.float64))
-    found = loss.scaled(losses, gradient, x.shape, reduction, total, count)
-    return _paired(found, "nll_loss", labels, rows.shape[1], ignore_index)
+    places = which.reshape((*shape[:axis], 1, *shape[axis + 1 :]))
+    losses = np.where(counted, -scale * np.take_along_axis(x, places, axis).reshape(-1), 0)
+    count: Any = 1
+    if reduction == "mean":
+        # With no item that counts, the gradient is 0 and the mean NaN.
+        weighed = scale.sum(dtype=np.float64)
+        count = np.where(weighed == 0, 1, weighed)
+        value: Any = np.where(weighed == 0, np.nan, losses.sum(dtype=np.float64) / count)
+    elif reduction == "sum":
+        value = losses.sum(dtype=np.float64)
+    else:
+        value = losses.reshape((*shape[:axis], *shape[axis + 1 :]))
+
+    def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+        by_x = zeros(shape, scale)
+        slopes = (-scale * (g / count).reshape(-1)).astype(scale.dtype)
+        np.put_along_axis(by_x, places, slopes.reshape(places.shape), axis)
+        return by_x, None, None
+
+    return place.array(value, x.dtype), vjp
 
 
 def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean") -> Any:

@@ -201,14 +201,16 @@ def gaussian_nll_loss_pair(x: Any, target: Any, var: Any, *, full: bool = False,
     """Minus the logarithm of a normal density at the target."""
     x, target = _two("gaussian_nll_loss", x, target, reduction)
     positive_eps(eps)
-    given = np.asarray(var, x.dtype)
+    place = place_of(x)
+    given = place.array(var, x.dtype)
     variance = given[..., None] if given.ndim and given.shape == x.shape[:-1] else given
     if variance.shape not in ((), x.shape, (*x.shape[:-1], 1)):
         raise ValueError(f"gaussian_nll_loss: var has shape {given.shape}; for input of shape {x.shape} give a number, that "
                          "shape, or it with a last axis of length 1 or none")
-    if (variance < 0).any():
-        raise ValueError(f"gaussian_nll_loss: var has {np.count_nonzero(variance < 0)} negative elements; a variance is not "
-                         "negative (if the network predicts its logarithm, take exp)")
+    variance, negative = place.negative(variance)
+    if negative:
+        raise ValueError(f"gaussian_nll_loss: var has {negative} negative elements; a variance is not negative (if the network "
+                         "predicts its logarithm, take exp)")
     variance = np.maximum(variance, x.dtype.type(eps))
     apart = x - target
     losses = 0.5 * (np.log(variance) + apart * apart / variance)
@@ -216,7 +218,7 @@ def gaussian_nll_loss_pair(x: Any, target: Any, var: Any, *, full: bool = False,
         losses += x.dtype.type(0.5 * math.log(2 * math.pi))
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        share = np.asarray(engine.share(g, reduction, apart.size), apart.dtype)
+        share = place.array(engine.share(g, reduction, apart.size), apart.dtype)
         by_x = share * (apart / variance)
         by_var = None
         if wanted[2]:
@@ -225,7 +227,7 @@ def gaussian_nll_loss_pair(x: Any, target: Any, var: Any, *, full: bool = False,
                 by_var = by_var.sum(-1)
         return by_x, -by_x if wanted[1] else None, by_var
 
-    return place_of(x).reduced(losses, reduction), vjp
+    return place.reduced(losses, reduction), vjp
 
 
 def gaussian_nll_loss(input: Any, target: Any, var: Any, *, full: bool = False, eps: float = 1e-6,

@@ -134,11 +134,10 @@ def batch_norm(input: Any, running_mean: Any = None, running_var: Any = None, we
 
 def _neighbours(values: Array, before: int, after: int) -> Array:
     """Sums of each channel (axis 1) with so many before and after it."""
-    padded = np.pad(values, ((0, 0), (before, after)) + ((0, 0),) * (values.ndim - 2))
-    total = values.copy()
-    for i in range(before + after + 1):
-        if i != before:
-            total += padded[:, i : i + values.shape[1]]
+    total, channels = values.copy(), values.shape[1]
+    for i in range(max(-before, 1 - channels), min(after, channels - 1) + 1):
+        if i:
+            total[:, max(-i, 0) : channels - max(i, 0)] += values[:, max(i, 0) : channels - max(-i, 0)]
     return total
 
 

@@ -12,7 +12,7 @@ from convkit._core.typing import IntArray
 from convkit._core.workers import available
 from convkit.autodiff import Tensor, apply
 from convkit.autodiff.pairs import Pair
-from convkit.autodiff.places import array_of
+from convkit.autodiff.places import array_of, zeros
 from convkit.engines.places import place_of
 from convkit.engines.pool import Windows
 from convkit.nn.functional.operands import numbers, setting, several
@@ -118,7 +118,8 @@ max_pool1d_pair, max_pool2d_pair, max_pool3d_pair = (partial(max_pool_pair, dims
 def max_unpool2d_pair(x: Any, indices: Any, *, kernel_size: Any, stride: Any = None, padding: Any = 0,
                       output_size: Any = None) -> Pair:
     """Samples put back to where `indices` say, zeros elsewhere."""
-    x, places = numbers(x), np.asarray(indices)
+    x, place = numbers(x), place_of(x)
+    places = place.array(indices)
     if x.ndim not in (3, 4) or places.shape != x.shape or places.dtype.kind not in "iu":
         raise ValueError(f"max_unpool2d: input has shape {x.shape}, indices have shape {places.shape}, dtype {places.dtype}; "
                          "expected whole numbers, and (N, C, H, W) for both, as max_pool2d(..., return_indices=True) gives")
@@ -127,11 +128,11 @@ def max_unpool2d_pair(x: Any, indices: Any, *, kernel_size: Any, stride: Any = N
     if output_size is not None:
         sizes = several(output_size[-2:], 2, "output_size", 1)
     count = sizes[0] * sizes[1]
-    if places.size and not 0 <= places.min() <= places.max() < count:
+    if place.no_class(places, count, None) is not None:
         raise IndexError(f"max_unpool2d: indices go from {places.min()} to {places.max()}, but the result, of {sizes[0]} x "
                          f"{sizes[1]} samples, has places 0 to {count - 1}; give output_size=, the shape before the pooling")
-    flat = places.reshape(-1, x.shape[-2] * x.shape[-1]).astype(np.intp, copy=False)
-    y = np.zeros((flat.shape[0], count), x.dtype)
+    flat = places.reshape(-1, x.shape[-2] * x.shape[-1]).astype(np.int64, copy=False)
+    y = zeros((flat.shape[0], count), x)
     np.put_along_axis(y, flat, x.reshape(flat.shape), 1)
     shape = x.shape
 

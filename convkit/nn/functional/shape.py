@@ -14,6 +14,7 @@ from convkit.autodiff import apply, concatenate, flatten
 from convkit.autodiff.pairs import Pair
 from convkit.autodiff.pairs import concatenate as concatenate_pair
 from convkit.autodiff.pairs import flatten as flatten_pair
+from convkit.autodiff.places import zeros
 from convkit.engines.places import place_of
 from convkit.nn.functional.operands import numbers, setting
 from convkit.nn.init import shared_generator
@@ -60,26 +61,56 @@ def pad_pair(x: Any, *, pad: tuple[int, ...], mode: str = "constant", value: flo
     """Samples put around `x`, from the last axis on; negative numbers take away."""
     if mode != "constant" and value is not None:
         raise ValueError(f"value={value!r} is used by mode='constant' only, and mode is {mode!r}")
-    sources = _sources(x.shape, pad, mode)
-    y, x_shape = x, x.shape
+    sources, shape = _sources(x.shape, pad, mode), x.shape
+    if not sources:
+        return x.copy(), lambda g, wanted: (g,)
+    return _surrounded(x, sources, value or 0) if mode == "constant" else _continued(x, sources, shape)
+
+
+def _surrounded(x: Any, sources: Any, value: float) -> Pair:
+    """A number put around `x`."""
+    shape, grown, kept, inner = x.shape, list(x.shape), [slice(None)] * x.ndim, [slice(None)] * x.ndim
+    for axis, (before, after), index in sources:
+        grown[axis] = index.size
+        kept[axis], inner[axis] = _overlap(shape[axis], before, after)
+    y = zeros(tuple(grown), x)
+    if value:
+        y.fill(value)
+    y[tuple(inner)] = x[tuple(kept)]
+
+    def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+        result = zeros(shape, g)
+        result[tuple(kept)] = g[tuple(inner)]
+        return (result,)
+
+    return y, vjp
+
+
+def _continued(x: Any, sources: Any, shape: tuple[int, ...]) -> Pair:
+    """Samples of `x` put around it."""
+    y = x
     for axis, _, index in sources:
-        y = np.take(y, np.maximum(index, 0), axis)
-        if mode == "constant":
-            y[_along(axis, index < 0)] = 0 if value is None else value
+        y = np.take(y, index, axis)
 
     def vjp(g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
         for axis, (before, after), index in reversed(sources):
             length = g.shape[axis]
-            grown = np.zeros((*g.shape[:axis], x_shape[axis], *g.shape[axis + 1 :]), g.dtype)
-            inner = slice(max(-before, 0), x_shape[axis] - max(-after, 0))
-            grown[_along(axis, inner)] = g[_along(axis, slice(max(before, 0), length - max(after, 0)))]
+            grown = zeros((*g.shape[:axis], shape[axis], *g.shape[axis + 1 :]), g)
+            kept, inner = _overlap(shape[axis], before, after)
+            grown[_along(axis, kept)] = g[_along(axis, inner)]
             for i in (*range(before), *range(length - after, length)):
-                if index[i] >= 0:
-                    grown[_along(axis, index[i])] += g[_along(axis, i)]
+                grown[_along(axis, index[i])] += g[_along(axis, i)]
             g = grown
         return (g,)
 
-    return (y if sources else x.copy()), vjp
+    return y, vjp
+
+
+def _overlap(n: int, before: int, after: int) -> tuple[slice, slice]:
+    """Which samples of an axis of length n stay, and where they lie among those around them."""
+    first = max(-before, 0)
+    last = max(n - max(-after, 0), first)
+    return slice(first, last), slice(first + before, last + before)
 
 
 def _along(axis: int, index: Any) -> tuple[Any, ...]:
@@ -135,10 +166,9 @@ def dropout_pair(x: Any, *, p: float = 0.5, training: bool = True, generator: np
     x = numbers(x)
     if not training or p == 0:
         return x.copy(), lambda g, wanted: (g,)
-    mask = _kept(x, 1 - p, generator).astype(x.dtype)
+    mask = place_of(x).array(_kept(x, 1 - p, generator)).astype(x.dtype)
     if p < 1:
         mask *= x.dtype.type(1 / (1 - p))
-    mask = place_of(x).array(mask)
     return x * mask, lambda g, wanted: (g * mask,)
 
 

@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from convkit._core.typing import Array
 from convkit.autodiff.pairs import flattened, reshape
+from convkit.autodiff.places import zeros
 from convkit.nn import functional
 from convkit.nn.layers.layer import Layer, Operation, Shape, Window
 from convkit.nn.passes import Operands
@@ -109,11 +108,11 @@ def _padded(x: Array, *, channels: tuple[int, int], stride: int) -> Any:
         raise ValueError(f"it got an input of shape {x_shape}, and expects {channels[0]} channels on axis 1")
     steps = (slice(None), slice(None), *[slice(None, None, stride)] * len(space))
     kept = x[steps]
-    result = np.zeros((n, channels[1], *kept.shape[2:]), x.dtype)
+    result = zeros((n, channels[1], *kept.shape[2:]), x)
     result[:, :c] = kept
 
     def vjp(gradient: Array, wanted: Sequence[bool]) -> Sequence[Any]:
-        back = np.zeros(x_shape, gradient.dtype)
+        back = zeros(x_shape, gradient)
         back[steps] = gradient[:, :c]
         return (back,)
 

@@ -10,12 +10,13 @@ import numpy as np
 from convkit._core.typing import Array, ArrayLike
 from convkit.autodiff import Tensor, apply
 from convkit.autodiff.pairs import Pair
+from convkit.autodiff.places import array_of
 from convkit.nn.functional import relu_pair
 from convkit.nn.layers import ReLU
 from convkit.nn.layers.layer import Layer
 from convkit.nn.module import Module
 from convkit.nn.views.field import receptive_field
-from convkit.nn.views.inside import activation, batch_of, functions_outside, reach, run, undisturbed, unit_of
+from convkit.nn.views.inside import activation, batch_of, fetched, functions_outside, reach, run, undisturbed, unit_of
 
 BATCH = 256
 
@@ -70,12 +71,12 @@ def input_gradient(model: Module, x: Any, unit: int | Sequence[int], *, layer: A
 
 def _arrived(start: Tensor) -> Array:
     """The gradient of the input; zero where nothing came back."""
-    return np.zeros_like(start.data) if start.grad is None else start.grad
+    return fetched(np.zeros_like(start.data) if start.grad is None else start.grad)
 
 
 def _rectify_both_ways(x: Array) -> Pair:
     """The positive part, forwards and back."""
-    return relu_pair(x)[0], lambda g, wanted: (relu_pair(np.asarray(g))[0],)
+    return relu_pair(x)[0], lambda g, wanted: (relu_pair(array_of(g))[0],)
 
 
 
@@ -138,12 +139,13 @@ def deconvnet(model: Module, x: Any, layer: Any, channel: int, *, position: Sequ
             raise ValueError(f"{type(model).__name__} applies relu outside its layers, where the deconvnet does not see it; "
                              "make it a layer, nn.ReLU()")
         channel, = unit_of(result.shape[:2], channel, "channel")
-        places = _strongest(result.data[:, channel])
+        answers = fetched(result)
+        places = _strongest(answers[:, channel])
         if position is not None:
             places[:] = unit_of(result.shape[:1] + result.shape[2:], tuple(position), "position")
         at = (np.arange(len(places)), np.full(len(places), channel), *places.T)
         seed = np.zeros(result.shape, result.dtype)
-        seed[at] = result.data[at]
+        seed[at] = answers[at]
         result.backward(seed)
     return _arrived(start)
 
@@ -266,7 +268,7 @@ def filter_images(weight: Any) -> Array:
     >>> views.filter_images([[[[-2.0, 0.0, 1.0]]]])
     array([[[0.  , 0.5 , 0.75]]])
     """
-    given = np.asarray(weight.data if isinstance(weight, Tensor) else weight)
+    given = fetched(weight)
     filters = np.asarray(given, np.float64)
     if filters.ndim != 4 or filters.shape[1] not in (1, 3) or not filters.size:
         raise ValueError(f"weight has shape {filters.shape}; give filters (filters, 1 or 3, rows, columns) of a first layer, "

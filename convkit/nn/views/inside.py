@@ -10,6 +10,7 @@ import numpy as np
 
 from convkit._core.typing import Array
 from convkit.autodiff import Tensor
+from convkit.autodiff.places import array_of, brought
 from convkit.autodiff.tape import Node
 from convkit.nn.layers.layer import Layer, watched
 from convkit.nn.module import Module
@@ -22,16 +23,23 @@ class _ReachedError(Exception):
     """Ends a forward pass at the layer that is looked at; carries its result."""
 
 
+def fetched(value: Any) -> Array:
+    """The numbers of an array or Tensor in the memory of the host."""
+    found: Array = brought(array_of(value.data if isinstance(value, Tensor) else value), "cpu")
+    return found
+
+
 def batch_of(model: Module, x: Any) -> Array:
-    """Inputs, the axis of items first, in the dtype of the parameters."""
-    data = np.asarray(x.data if isinstance(x, Tensor) else x)
+    """Inputs, the axis of items first, in the dtype of the parameters and where they lie."""
+    data = array_of(x.data if isinstance(x, Tensor) else x)
     if data.dtype.kind not in "biuf":
         raise TypeError(f"the input has dtype {data.dtype}; a network computes in real numbers")
     if data.ndim < 2 or not data.size:
         raise ValueError(f"the input has shape {data.shape}; give a batch, with the axis of items first, such as x[None] for "
                          "one item")
     first = next(model.parameters(), None)
-    return data.astype(np.float32 if first is None else first.dtype, copy=False)
+    found: Array = data.astype(np.float32 if first is None else first.dtype, copy=False)
+    return found if first is None else brought(found, first.device)
 
 
 @contextmanager
@@ -144,7 +152,7 @@ def activation(model: Module, x: Any, layer: Any) -> Array:
     data = batch_of(model, x)
     with undisturbed(model):
         result = reach(model, Tensor(data), layer)
-    return np.array(result.data)
+    return np.array(fetched(result))
 
 
 def unit_of(shape: tuple[int, ...], unit: Any, what: str) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convkit._core.typing import Array, BoolArray
-from convkit.autodiff import Tensor
+from convkit.nn.views.inside import fetched
 
 # A filter's pattern goes one way if its gradients along that way outweigh the others three to one.
 COHERENT = 0.5
@@ -65,7 +65,7 @@ def filter_kinds(weight: Any) -> FilterKinds:
     >>> kinds.colour.tolist(), kinds.oriented.tolist()
     ([True, False], [False, True])
     """
-    w = np.asarray(weight.data if isinstance(weight, Tensor) else weight, np.float64)
+    w = np.asarray(fetched(weight), np.float64)
     if w.ndim != 4 or w.shape[1] not in (1, 3) or min(w.shape[2:]) < 3 or not len(w):
         raise ValueError(f"weight has shape {w.shape}; give filters (filters, 1 or 3, rows, columns) of a first layer, of 3 x "
                          "3 or more")

@@ -15,7 +15,7 @@ from convkit.nn import functional, layers
 from convkit.nn.layers.layer import Layer, watched
 from convkit.nn.layers.pad import PADS
 from convkit.nn.module import Module
-from convkit.nn.views.inside import batch_of, functions_outside, run, undisturbed
+from convkit.nn.views.inside import batch_of, fetched, functions_outside, run, undisturbed
 
 BATCH = 2048
 _POOLS: dict[type[Layer], Any] = {
@@ -188,10 +188,10 @@ def _patterns(model: Module, x: Array) -> Array:
 
     def call(layer: Layer, x: Any) -> Any:
         if isinstance(layer, layers.ReLU | layers.LeakyReLU):
-            found.append(np.packbits(x.reshape(len(x), -1) > 0, axis=1))
+            found.append(np.packbits(fetched(x).reshape(len(x), -1) > 0, axis=1))
         elif type(layer) in _POOLS:
             _, chosen = _POOLS[type(layer)](x, **layer.operation().settings, return_indices=True)
-            found.append(np.ascontiguousarray(chosen.reshape(len(x), -1)).view(np.uint8))
+            found.append(np.ascontiguousarray(fetched(chosen).reshape(len(x), -1)).view(np.uint8))
         return run(layer, x)
 
     watched(call, model, x)
