@@ -316,7 +316,7 @@ CONTRACT = {
     "convolve_separable": "(x, taps, *, mode='same', boundary='zero', fill_value=0.0, axes=None, out=None, "
     "dtype=None, workers=None, nan_policy='propagate', mask=None, device=None)",
     "separate": "(weights, *, rtol=1e-06, max_rank=None)",
-    "pad": "(x, halo, *, boundary='zero', fill_value=0.0)",
+    "pad": "(x, halo, *, boundary='zero', fill_value=0.0, device=None)",
     "choose_method": "(x, weights, *, mode='same', boundary='zero', axes=None, dtype=None, workers=None)",
     "convolution_matrix": "(weights, shape, *, mode='same', boundary='zero')",
     "set_workers": "(n)",
