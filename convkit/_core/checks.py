@@ -60,7 +60,7 @@ def numbers(value: Any, name: str) -> Array:
     return array
 
 
-def valid_samples(x: Any, mask: Any, shape: tuple[int, ...]) -> BoolArray | None:
+def valid_samples(x: Any, mask: Any, shape: tuple[int, ...], name: str = "x") -> BoolArray | None:
     """Where samples are valid, from ``mask=`` (True = valid) and a masked array's own mask; None for everywhere."""
     valid: BoolArray | None = None
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
@@ -69,9 +69,9 @@ def valid_samples(x: Any, mask: Any, shape: tuple[int, ...]) -> BoolArray | None
         return valid
     given = np.asarray(mask)
     if given.dtype != np.bool_:
-        raise TypeError(f"mask has dtype {given.dtype}; it must be boolean, True where a sample of x is valid")
+        raise TypeError(f"mask has dtype {given.dtype}; it must be boolean, True where a sample of {name} is valid")
     if given.shape != shape:
-        raise ValueError(f"mask has shape {given.shape}, but x has shape {shape}; they must be equal")
+        raise ValueError(f"mask has shape {given.shape}, but {name} has shape {shape}; they must be equal")
     return given if valid is None else valid & given
 
 

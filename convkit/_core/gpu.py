@@ -229,12 +229,6 @@ def _name_of(dtype: np.dtype[Any]) -> str:
     return dtype.name
 
 
-def blocked(x: Array) -> tuple[Any, Block]:
-    """A copy of a NumPy array in a block, in the order of the default stream: its numbers as one line, and the block."""
-    copied = lent(x)
-    return copied.line, copied.owner
-
-
 def lent(x: Array, stream: Any = 0) -> Line:
     """A copy of a NumPy array in a `Block`, to be worked on in `stream`, and so is what is made of it."""
     require()

@@ -93,7 +93,7 @@ class Device:
         with _located(values if here else out):
             target = strides.target(out, "out") if resident(out) else None
             line = gpu.lent(values, target.stream) if target is not None and not here else gpu.seen(values, "x")
-            return _handed(line, result, out, target, here)
+            return handed(line, result, out, target, here)
 
     def exact_bound(self, samples: Any, total: float, fill_value: complex) -> tuple[float, bool]:
         """The bound that holds for all samples of the dtype; that of the samples themselves where it says nothing."""
@@ -132,7 +132,7 @@ class Device:
             return DeviceReady(run, shape, work, result, count)
 
 
-def _handed(values: Line, result: np.dtype[Any], out: Any, target: Line | Strided | None, here: bool) -> Any:
+def handed(values: Line, result: np.dtype[Any], out: Any, target: Line | Strided | None, here: bool) -> Any:
     """Values in the dtype of the result: in `out`, of which `target` is the memory, else fetched unless they belong `here`."""
     with gpu.ordered(values, target):
         if values.dtype != result:
@@ -247,7 +247,7 @@ class DeviceReady:
             with gpu.ordered(samples, target):
                 values = target if straight and isinstance(target, Line) else gpu.empty(samples, self._shape, self._work)
                 self.run(samples, values)
-                return _handed(values, self._result, out, target, here)
+                return handed(values, self._result, out, target, here)
 
     def _by_pieces(self, samples: Array, out: Any) -> Any:
         """As a call, for samples of the host: a few items at a time."""

@@ -14,7 +14,7 @@ from convkit._core.device import resident
 from convkit._core.gpu import Line
 from convkit._core.typing import Array, BoolArray
 from convkit.edges import sweep
-from convkit.edges.sources import Items, valid_pixels
+from convkit.edges.sources import Items
 from convkit.edges.subpixel import MOST, MOST_BENT, NEAREST
 from convkit.engines.cuda import gradient as engine
 from convkit.engines.cuda import masks, strides, trace
@@ -159,8 +159,8 @@ class Device:
         return target if isinstance(target, Line) and straight else gpu.empty(like, like.shape, _BOOL)
 
     def valid(self, image: Any, mask: Any, like: Line) -> Line | None:
-        """As `sources.valid_pixels`."""
-        return self._mask(image, mask, like, lambda image, mask: valid_pixels(image, mask, like.shape))
+        """As `checks.valid_samples`."""
+        return self._mask(image, mask, like, lambda image, mask: checks.valid_samples(image, mask, like.shape, "image"))
 
     def untouched(self, mask: Line) -> Line:
         """As `sources.untouched`."""

@@ -11,7 +11,7 @@ from convkit._core import checks
 from convkit._core.device import on_device
 from convkit._core.typing import Array, BoolArray
 from convkit.edges import sweep
-from convkit.edges.sources import Items, Subject, of_derivatives, of_image, untouched, valid_pixels
+from convkit.edges.sources import Items, Subject, of_derivatives, of_image, untouched
 from convkit.edges.subpixel import in_row_order, located
 from convkit.engines import trace
 
@@ -31,7 +31,7 @@ class Place(Protocol):
         """Samples that are checked, with a shape and a dtype."""
 
     def valid(self, image: Any, mask: Any, like: Any) -> Any:
-        """As `sources.valid_pixels`, for samples `like` these."""
+        """As `checks.valid_samples`, for samples `like` these."""
 
     def untouched(self, mask: Any) -> Any:
         """As `sources.untouched`."""
@@ -84,8 +84,8 @@ class Host:
     untouched = staticmethod(untouched)
 
     def valid(self, image: Any, mask: Any, like: Array) -> BoolArray | None:
-        """As `sources.valid_pixels`."""
-        return valid_pixels(image, mask, like.shape)
+        """As `checks.valid_samples`."""
+        return checks.valid_samples(image, mask, like.shape, "image")
 
     def marks(self, out: Any, like: Array) -> BoolArray:
         """The caller's array for edges, checked, or a new one."""

@@ -55,21 +55,6 @@ def of_derivatives(derivatives: Sequence[Array], work: np.dtype[Any]) -> Subject
     return Subject(source, from_derivatives(derivatives))
 
 
-def valid_pixels(image: Any, mask: Any, shape: tuple[int, ...]) -> BoolArray | None:
-    """Where pixels of an image are valid: a mask that is given, and that of a masked array; None for everywhere."""
-    valid: BoolArray | None = None
-    if isinstance(image, np.ma.MaskedArray) and np.ma.is_masked(image):
-        valid = ~np.ma.getmaskarray(image)
-    if mask is None:
-        return valid
-    given = np.asarray(mask)
-    if given.dtype != np.bool_:
-        raise TypeError(f"mask has dtype {given.dtype}; it must be boolean, True where a pixel is valid")
-    if given.shape != shape:
-        raise ValueError(f"mask has shape {given.shape}, but the image has shape {shape}; they must be equal")
-    return given if valid is None else valid & given
-
-
 def untouched(mask: BoolArray) -> BoolArray:
     """Pixels that are valid, and all that touch them too, where there are any."""
     for axis in range(mask.ndim):

@@ -12,7 +12,7 @@ from convkit._core.device import resident
 from convkit._core.gpu import Line
 from convkit._core.typing import Array, BoolArray
 from convkit.convolution.cuda import Device as Convolutions
-from convkit.convolution.cuda import _handed as handed
+from convkit.convolution.cuda import handed
 from convkit.engines.cuda import filters as engine
 from convkit.engines.cuda import median as medians
 from convkit.engines.cuda import strides

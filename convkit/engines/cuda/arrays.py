@@ -194,8 +194,8 @@ def filled(shape: Sequence[int], dtype: np.dtype[Any], value: float) -> DeviceAr
 def sent(x: Array) -> DeviceArray:
     """A copy of a NumPy array."""
     native = np.asarray(x, x.dtype.newbyteorder("="))
-    line, block = gpu.blocked(native)
-    return DeviceArray(native.shape, native.dtype, line, 0, block)
+    copied = gpu.lent(native)
+    return DeviceArray(native.shape, native.dtype, copied.line, 0, copied.owner)
 
 
 class _Lent(gpu.Block):
